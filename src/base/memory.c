@@ -1,0 +1,49 @@
+/* Owns the default allocator. Refuses nothing; callers check for NULL. */
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *system_allocate(void *context, size_t size_bytes)
+{
+    (void)context;
+    if (size_bytes > SIZE_MAX - 63) {
+        return NULL;
+    }
+    return aligned_alloc(64, (size_bytes + 63) & ~(size_t)63);
+}
+
+static void system_release(void *context, void *block, size_t size_bytes)
+{
+    (void)context;
+    (void)size_bytes;
+    free(block);
+}
+
+const smidgen_allocator memory_system = {system_allocate, system_release, NULL};
+
+void *memory_allocate(const smidgen_allocator *allocator, size_t size_bytes)
+{
+    return size_bytes == 0 ? NULL : allocator->allocate(allocator->context, size_bytes);
+}
+
+void *memory_allocate_zeroed(const smidgen_allocator *allocator, size_t size_bytes)
+{
+    void *block = memory_allocate(allocator, size_bytes);
+    if (block != NULL) {
+        memset(block, 0, size_bytes);
+    }
+    return block;
+}
+
+void memory_release(const smidgen_allocator *allocator, void *block, size_t size_bytes)
+{
+    if (block != NULL) {
+        allocator->release(allocator->context, block, size_bytes);
+    }
+}
+
+size_t memory_array_bytes(size_t count, size_t size)
+{
+    return size != 0 && count > SIZE_MAX / size ? SIZE_MAX : count * size;
+}
