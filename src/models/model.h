@@ -1,0 +1,31 @@
+/* An opened model: everything that sessions share and nobody changes. */
+#ifndef MODELS_MODEL_H
+#define MODELS_MODEL_H
+
+#include "cpu/runner.h"
+#include "models/family.h"
+#include "tokenizers/tokenizer.h"
+
+struct smidgen_model {
+    const smidgen_allocator *allocator;
+    arena arena;
+    checkpoint *checkpoint; /* stays open: tokenizer and names point into its header */
+    const family *family;
+    decoder_config config;
+    graph graph, hidden_graph; /* same weights; the second ends at the last norm */
+    plan plan, hidden_plan;
+    cpu_weights weights;
+    rope_table ropes[DECODER_ROPES_MAX];
+    int32_t ropes_made;
+    const rope_table **layer_ropes; /* [layer_count] for shifting the KV cache */
+    cpu_pool *pool;
+    tokenizer *tokenizer; /* NULL where the folder has none */
+    const char *name;
+};
+
+/* What a runner needs to replay one of the two plans. */
+cpu_model model_backend(const smidgen_model *model, decoder_result result);
+/* Fails with UNSUPPORTED_TOKENIZER where the model has none. */
+bool model_needs_tokenizer(const smidgen_model *model, smidgen_error *error);
+
+#endif
