@@ -38,5 +38,7 @@ const quant_format *quant_find(element_type type);
 
 /* n weights of any type of the table, floats and integers included, to float32. */
 void quant_decode(element_type type, const void *data, float *out, uint64_t n);
+/* x[n] (whole blocks) to any type that Smidgen writes: F32, F16, BF16 and the formats with an `encode`; false otherwise. */
+bool quant_encode(element_type type, const float *x, void *data, uint64_t n);
 
 #endif
