@@ -1,0 +1,5 @@
+void cli_a(char *p)
+{
+    free(p);
+    strcpy(p, "a");
+}

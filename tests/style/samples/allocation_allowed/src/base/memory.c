@@ -1,0 +1,4 @@
+void *memory_a(void)
+{
+    return malloc(4);
+}

@@ -1,0 +1,5 @@
+/* A file. */
+int base_one(void)
+{
+    return 1;
+}

@@ -1,0 +1,5 @@
+/* A. */
+int base_a(void)
+{
+	return 1;
+}

@@ -1,0 +1,2 @@
+/* A. */ 
+extern const int a;
