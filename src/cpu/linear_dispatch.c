@@ -1,0 +1,21 @@
+/* Owns the choice of a kernel table: which tables this build carries, by machine. */
+#include "cpu/linear_layout.h"
+
+#if defined(__x86_64__)
+
+extern const linear_kernels linear_kernels_avx2;
+
+const linear_kernels *linear_kernels_for(cpu_isa isa)
+{
+    return isa == CPU_ISA_AVX2 || isa == CPU_ISA_AVX512 ? &linear_kernels_avx2 : &linear_kernels_scalar;
+}
+
+#else
+
+const linear_kernels *linear_kernels_for(cpu_isa isa)
+{
+    (void)isa;
+    return &linear_kernels_scalar;
+}
+
+#endif
