@@ -1,12 +1,12 @@
-/* An allocator for tests: blocks have exactly the size that was asked for (so that AddressSanitizer sees one byte too
- * many), every block is counted, and the n-th allocation can be made to fail.
+/* An allocator for tests: blocks have exactly the size that was asked for (so that AddressSanitizer sees one
+ * byte too many), every block is counted, and the n-th allocation can be made to fail.
  *
  *   for (uint64_t n = 0;; n++) {
  *       failing_allocator f;
  *       failing_allocator_bind(&f, n);
  *       thing *t = thing_open(&f.base, &error);
- *       bool is_whole = f.calls <= n;                      // fewer than n + 1 allocations: nothing was made to fail
- *       CHECK(is_whole ? t != NULL : t == NULL && error.code == SMIDGEN_ERROR_OUT_OF_MEMORY);
+ *       bool is_whole = f.calls <= n;                      // fewer than n + 1 allocations: nothing was made
+ * to fail CHECK(is_whole ? t != NULL : t == NULL && error.code == SMIDGEN_ERROR_OUT_OF_MEMORY);
  *       thing_close(t);
  *       CHECK(f.live_blocks == 0 && !f.was_mismatched);    // nothing leaked
  *       if (is_whole) break;
@@ -26,7 +26,7 @@ typedef struct failing_allocator {
     bool fails_later_too;   /* every later one fails as well */
     uint64_t calls;         /* allocations so far, the failed one included */
     int64_t live_blocks, live_bytes, peak_bytes;
-    bool was_mismatched;    /* a release named another size than its allocation */
+    bool was_mismatched; /* a release named another size than its allocation */
 } failing_allocator;
 
 typedef struct failing_header {

@@ -64,8 +64,8 @@ static inline void put_key(gguf_builder *b, const char *key, uint32_t type)
 }
 
 /* dims: innermost first, as in the file. */
-static inline void put_tensor(gguf_builder *b, const char *name, uint32_t rank, const uint64_t *dims, uint32_t type,
-                              uint64_t offset)
+static inline void put_tensor(gguf_builder *b, const char *name, uint32_t rank, const uint64_t *dims,
+                              uint32_t type, uint64_t offset)
 {
     put_text(b, name);
     put_u32(b, rank);

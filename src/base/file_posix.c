@@ -17,8 +17,8 @@ bool file_open(file *f, const char *path, smidgen_error *error)
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         bool is_absent = errno == ENOENT || errno == ENOTDIR;
-        return error_set(error, is_absent ? SMIDGEN_ERROR_NOT_FOUND : SMIDGEN_ERROR_IO, "cannot open %s: %s", path,
-                         strerror(errno));
+        return error_set(error, is_absent ? SMIDGEN_ERROR_NOT_FOUND : SMIDGEN_ERROR_IO, "cannot open %s: %s",
+                         path, strerror(errno));
     }
     struct stat status;
     if (fstat(descriptor, &status) != 0) {
@@ -47,7 +47,8 @@ void file_close(file *f)
 bool file_read(const file *f, uint64_t offset, void *into, size_t size_bytes, smidgen_error *error)
 {
     if (offset > INT64_MAX || size_bytes > (uint64_t)INT64_MAX - offset) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "offset %llu is past every file", (unsigned long long)offset);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "offset %llu is past every file",
+                         (unsigned long long)offset);
     }
     char *at = into;
     while (size_bytes != 0) {
@@ -57,13 +58,14 @@ bool file_read(const file *f, uint64_t offset, void *into, size_t size_bytes, sm
             continue;
         }
         if (got < 0) {
-            return error_set(error, SMIDGEN_ERROR_IO, "reading failed at offset %llu: %s", (unsigned long long)offset,
-                             strerror(errno));
+            return error_set(error, SMIDGEN_ERROR_IO, "reading failed at offset %llu: %s",
+                             (unsigned long long)offset, strerror(errno));
         }
         if (got == 0) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
-                             "the file ends at or before offset %llu, %zu bytes too early; it was %llu bytes when opened",
-                             (unsigned long long)offset, size_bytes, (unsigned long long)f->size_bytes);
+            return error_set(
+                error, SMIDGEN_ERROR_BAD_FILE,
+                "the file ends at or before offset %llu, %zu bytes too early; it was %llu bytes when opened",
+                (unsigned long long)offset, size_bytes, (unsigned long long)f->size_bytes);
         }
         at += got;
         offset += (uint64_t)got;
@@ -72,7 +74,8 @@ bool file_read(const file *f, uint64_t offset, void *into, size_t size_bytes, sm
     return true;
 }
 
-char *file_read_all(arena *a, const char *path, uint64_t limit_bytes, uint64_t *size_bytes, smidgen_error *error)
+char *file_read_all(arena *a, const char *path, uint64_t limit_bytes, uint64_t *size_bytes,
+                    smidgen_error *error)
 {
     file f;
     if (!file_open(&f, path, error)) {
@@ -80,8 +83,9 @@ char *file_read_all(arena *a, const char *path, uint64_t limit_bytes, uint64_t *
     }
     char *text = NULL;
     if (f.size_bytes > limit_bytes) {
-        error_set_limit(error, SMIDGEN_ERROR_LIMIT, limit_bytes, f.size_bytes, "%s has %llu bytes, at most %llu are read",
-                        path, (unsigned long long)f.size_bytes, (unsigned long long)limit_bytes);
+        error_set_limit(error, SMIDGEN_ERROR_LIMIT, limit_bytes, f.size_bytes,
+                        "%s has %llu bytes, at most %llu are read", path, (unsigned long long)f.size_bytes,
+                        (unsigned long long)limit_bytes);
     } else if (f.size_bytes >= SIZE_MAX || (text = arena_allocate(a, (size_t)f.size_bytes + 1)) == NULL) {
         error_set_memory(error, path, f.size_bytes);
     } else if (!file_read(&f, 0, text, (size_t)f.size_bytes, error)) {

@@ -67,8 +67,8 @@ static void fill_error(const char *text, size_t size_bytes, const char *what, co
               failure->msg != NULL ? failure->msg : "?", line, column);
 }
 
-json_document *json_parse(const char *text, size_t size_bytes, const char *what, const smidgen_allocator *allocator,
-                          smidgen_error *error)
+json_document *json_parse(const char *text, size_t size_bytes, const char *what,
+                          const smidgen_allocator *allocator, smidgen_error *error)
 {
     json_document *d = memory_allocate_zeroed(allocator, sizeof *d);
     if (d == NULL) {
@@ -87,8 +87,8 @@ json_document *json_parse(const char *text, size_t size_bytes, const char *what,
         char *out;
     } input = {.in = text}; /* not written either: YYJSON_READ_INSITU is off */
     yyjson_read_err failure = {0};
-    d->document = yyjson_read_opts(size_bytes == 0 ? NULL : input.out, size_bytes, YYJSON_READ_NOFLAG, &d->memory,
-                                   &failure);
+    d->document = yyjson_read_opts(size_bytes == 0 ? NULL : input.out, size_bytes, YYJSON_READ_NOFLAG,
+                                   &d->memory, &failure);
     if (d->document == NULL) {
         if (size_bytes == 0) {
             failure = (yyjson_read_err){YYJSON_READ_ERROR_EMPTY_CONTENT, "it is empty", 0};

@@ -1,6 +1,7 @@
 /* Owns GGUF files of versions 2 and 3: values and tensor table as C structs over one copy of the header.
- * Refuses duplicate names, unknown tensor types, dims and offsets that wrap, tensors that are misaligned, outside the file
- * or on top of each other. What the walk of gguf_header.c already checked is not checked again. */
+ * Refuses duplicate names, unknown tensor types, dims and offsets that wrap, tensors that are misaligned,
+ * outside the file or on top of each other. What the walk of gguf_header.c already checked is not checked
+ * again. */
 #include "formats/gguf.h"
 
 #include <string.h>
@@ -23,7 +24,8 @@ struct gguf_file {
 static bool refuse_name(const gguf_header *h, name_added outcome)
 {
     return error_set(h->error, SMIDGEN_ERROR_BAD_FILE,
-                     outcome == NAME_DUPLICATE ? "%s '%s' appears twice" : "%s '%s' collides with too many other names",
+                     outcome == NAME_DUPLICATE ? "%s '%s' appears twice"
+                                               : "%s '%s' collides with too many other names",
                      h->place, h->name.text);
 }
 
@@ -143,7 +145,8 @@ static bool read_alignment(gguf_file *g, smidgen_error *error)
         return true;
     }
     if (v->type != GGUF_U32) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "key 'general.alignment' is not an unsigned 32-bit number");
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "key 'general.alignment' is not an unsigned 32-bit number");
     }
     g->alignment = v->scalar.u64;
     if (g->alignment == 0 || (g->alignment & (g->alignment - 1)) != 0 || g->alignment > ALIGNMENT_LIMIT) {
@@ -182,7 +185,8 @@ static bool read_shape(gguf_tensor *t, const uint64_t *dims, const gguf_header *
                              (unsigned long long)dims[i]);
         }
         if (i > 0 && rows > INT64_MAX / dims[i]) {
-            return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the dimensions of tensor '%s' are too large", name);
+            return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the dimensions of tensor '%s' are too large",
+                             name);
         }
         rows *= i > 0 ? dims[i] : 1;
     }
@@ -193,7 +197,8 @@ static bool read_shape(gguf_tensor *t, const uint64_t *dims, const gguf_header *
                          (unsigned long long)columns, element_name((uint32_t)t->type));
     }
     if (rows > INT64_MAX / columns || rows > INT64_MAX / row_bytes) {
-        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the dimensions of tensor '%s' are too large", name);
+        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the dimensions of tensor '%s' are too large",
+                         name);
     }
     t->size_bytes = rows * row_bytes;
     return true;
@@ -222,8 +227,9 @@ static bool read_tensor(gguf_tensor *t, gguf_header *h, arena *a)
         return false;
     }
     if (element_find(number) == NULL) {
-        return error_set(h->error, SMIDGEN_ERROR_UNSUPPORTED_TYPE, "tensor '%s' has type %u (%s), which is not supported",
-                         h->name.text, number, unread_type_name(number));
+        return error_set(h->error, SMIDGEN_ERROR_UNSUPPORTED_TYPE,
+                         "tensor '%s' has type %u (%s), which is not supported", h->name.text, number,
+                         unread_type_name(number));
     }
     t->type = (element_type)number;
     for (int i = 0; i < 4; i++) {
@@ -252,21 +258,25 @@ static bool read_tensors(gguf_file *g, gguf_header *h, arena *a)
 }
 
 /* Turns offsets in the data section into offsets in the source. */
-static bool place_tensors(gguf_file *g, uint64_t header_bytes, uint64_t file_bytes, extent *extents, smidgen_error *error)
+static bool place_tensors(gguf_file *g, uint64_t header_bytes, uint64_t file_bytes, extent *extents,
+                          smidgen_error *error)
 {
     uint64_t start = (header_bytes + g->alignment - 1) & ~(g->alignment - 1);
     for (uint64_t i = 0; i < g->tensor_count; i++) {
         gguf_tensor *t = &g->tensors[i];
         name_text name = name_printable(t->name, strlen(t->name));
         if (t->offset % g->alignment != 0) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tensor '%s' lies at offset %llu, not a multiple of %llu",
-                             name.text, (unsigned long long)t->offset, (unsigned long long)g->alignment);
-        }
-        if (start > file_bytes || t->offset > file_bytes - start || t->size_bytes > file_bytes - start - t->offset) {
             return error_set(error, SMIDGEN_ERROR_BAD_FILE,
-                             "tensor '%s' (%llu bytes at %llu + %llu) reaches past the end of the file (%llu bytes)",
-                             name.text, (unsigned long long)t->size_bytes, (unsigned long long)start,
-                             (unsigned long long)t->offset, (unsigned long long)file_bytes);
+                             "tensor '%s' lies at offset %llu, not a multiple of %llu", name.text,
+                             (unsigned long long)t->offset, (unsigned long long)g->alignment);
+        }
+        if (start > file_bytes || t->offset > file_bytes - start ||
+            t->size_bytes > file_bytes - start - t->offset) {
+            return error_set(
+                error, SMIDGEN_ERROR_BAD_FILE,
+                "tensor '%s' (%llu bytes at %llu + %llu) reaches past the end of the file (%llu bytes)",
+                name.text, (unsigned long long)t->size_bytes, (unsigned long long)start,
+                (unsigned long long)t->offset, (unsigned long long)file_bytes);
         }
         t->offset += start;
         extents[i] = (extent){t->offset, t->size_bytes, i};
@@ -274,9 +284,11 @@ static bool place_tensors(gguf_file *g, uint64_t header_bytes, uint64_t file_byt
     extent_sort(extents, g->tensor_count);
     for (uint64_t i = 1; i < g->tensor_count; i++) {
         if (extents[i].begin - extents[i - 1].begin < extents[i - 1].size_bytes) {
-            const char *first = g->tensors[extents[i - 1].index].name, *second = g->tensors[extents[i].index].name;
+            const char *first = g->tensors[extents[i - 1].index].name,
+                       *second = g->tensors[extents[i].index].name;
             return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tensors '%s' and '%s' overlap",
-                             name_printable(first, strlen(first)).text, name_printable(second, strlen(second)).text);
+                             name_printable(first, strlen(first)).text,
+                             name_printable(second, strlen(second)).text);
         }
     }
     return true;
@@ -373,7 +385,8 @@ int64_t gguf_integer(const gguf_file *g, const char *key, int64_t fallback)
         return v->scalar.i64;
     case GGUF_F32:
     case GGUF_F64:
-        return v->scalar.f64 >= -0x1p63 && v->scalar.f64 < 0x1p63 && (double)(int64_t)v->scalar.f64 == v->scalar.f64
+        return v->scalar.f64 >= -0x1p63 && v->scalar.f64 < 0x1p63 &&
+                       (double)(int64_t)v->scalar.f64 == v->scalar.f64
                    ? (int64_t)v->scalar.f64
                    : fallback;
     default:

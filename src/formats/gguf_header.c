@@ -1,5 +1,5 @@
-/* Owns the walk over a GGUF header. Refuses counts and lengths that the rest of the source cannot hold before it takes
- * memory for them, unknown value types, booleans other than 0 and 1, and deep nesting. */
+/* Owns the walk over a GGUF header. Refuses counts and lengths that the rest of the source cannot hold before
+ * it takes memory for them, unknown value types, booleans other than 0 and 1, and deep nesting. */
 #include "formats/gguf_header.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ static bool refuse(gguf_header *h, const char *why)
 /* Makes the first `needed` bytes of the source available, doubling so that the whole costs linear time. */
 static bool grow(gguf_header *h, uint64_t needed)
 {
-    uint64_t size = h->source->size_bytes, wanted = h->filled == 0 ? FIRST_READ_BYTES : 2 * (uint64_t)h->filled;
+    uint64_t size = h->source->size_bytes,
+             wanted = h->filled == 0 ? FIRST_READ_BYTES : 2 * (uint64_t)h->filled;
     wanted = wanted < needed ? needed : wanted;
     wanted = wanted > size ? size : wanted;
     uint8_t *block = wanted > SIZE_MAX ? NULL : memory_allocate(h->allocator, (size_t)wanted);
@@ -49,8 +50,9 @@ const uint8_t *gguf_header_take(gguf_header *h, uint64_t count)
 {
     if (count > h->filled - h->at) {
         if (count > h->source->size_bytes - h->at) {
-            error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the file ends inside %s '%s': %llu bytes at offset %llu of %llu",
-                      h->place, h->name.text, (unsigned long long)count, (unsigned long long)h->at,
+            error_set(h->error, SMIDGEN_ERROR_BAD_FILE,
+                      "the file ends inside %s '%s': %llu bytes at offset %llu of %llu", h->place,
+                      h->name.text, (unsigned long long)count, (unsigned long long)h->at,
                       (unsigned long long)h->source->size_bytes);
             return NULL;
         }
@@ -85,8 +87,9 @@ const char *gguf_header_name(gguf_header *h, const char *place, size_t *name_byt
         return NULL;
     }
     if (size == 0 || size > GGUF_NAME_BYTES_LIMIT) {
-        error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "the name of a %s (after '%s') has %llu bytes; 1 to %d are allowed",
-                  place, h->name.text, (unsigned long long)size, GGUF_NAME_BYTES_LIMIT);
+        error_set(h->error, SMIDGEN_ERROR_BAD_FILE,
+                  "the name of a %s (after '%s') has %llu bytes; 1 to %d are allowed", place, h->name.text,
+                  (unsigned long long)size, GGUF_NAME_BYTES_LIMIT);
         return NULL;
     }
     const char *name = (const char *)gguf_header_take(h, size);
@@ -112,8 +115,9 @@ static bool skip_fixed(gguf_header *h, uint32_t type, uint64_t count)
 {
     uint32_t size = gguf_element_bytes(type);
     if (count > (h->source->size_bytes - h->at) / size) {
-        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "%s '%s': %llu elements of %u bytes do not fit in the file",
-                         h->place, h->name.text, (unsigned long long)count, size);
+        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE,
+                         "%s '%s': %llu elements of %u bytes do not fit in the file", h->place, h->name.text,
+                         (unsigned long long)count, size);
     }
     const uint8_t *p = gguf_header_take(h, count * size);
     if (p == NULL) {
@@ -132,8 +136,8 @@ static bool skip_fixed(gguf_header *h, uint32_t type, uint64_t count)
 static bool skip_strings(gguf_header *h, uint64_t count)
 {
     if (count > (h->source->size_bytes - h->at) / 8) {
-        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "%s '%s': %llu strings do not fit in the file", h->place,
-                         h->name.text, (unsigned long long)count);
+        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "%s '%s': %llu strings do not fit in the file",
+                         h->place, h->name.text, (unsigned long long)count);
     }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t size;
@@ -146,8 +150,8 @@ static bool skip_strings(gguf_header *h, uint64_t count)
 
 static bool refuse_type(gguf_header *h, uint32_t type)
 {
-    return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "%s '%s' has the unknown value type %u", h->place, h->name.text,
-                     type);
+    return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "%s '%s' has the unknown value type %u", h->place,
+                     h->name.text, type);
 }
 
 /* Arrays in arrays, without recursion: left[] holds how many arrays are still to come at each depth. */
@@ -165,10 +169,11 @@ static bool skip_array(gguf_header *h)
             if (depth == GGUF_NESTING_LIMIT) {
                 return refuse(h, "nests arrays more than 8 deep");
             }
-            left[depth++] = count; /* a count that is too large ends with the file: each array takes 12 bytes */
+            left[depth++] =
+                count; /* a count that is too large ends with the file: each array takes 12 bytes */
             continue;
         }
-        if (element == GGUF_STRING ? !skip_strings(h, count)
+        if (element == GGUF_STRING             ? !skip_strings(h, count)
             : gguf_element_bytes(element) != 0 ? !skip_fixed(h, element, count)
             : element != GGUF_ARRAY            ? !refuse_type(h, element)
                                                : false) {
@@ -200,8 +205,9 @@ static bool skip_tensor(gguf_header *h)
         return false;
     }
     if (rank > GGUF_RANK_LIMIT) {
-        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE, "tensor '%s' has %u dimensions, at most %d are allowed",
-                         h->name.text, rank, GGUF_RANK_LIMIT);
+        return error_set(h->error, SMIDGEN_ERROR_BAD_FILE,
+                         "tensor '%s' has %u dimensions, at most %d are allowed", h->name.text, rank,
+                         GGUF_RANK_LIMIT);
     }
     return gguf_header_take(h, 8u * rank + 4 + 8) != NULL;
 }
@@ -256,12 +262,14 @@ static bool walk(gguf_header *h)
     return true;
 }
 
-bool gguf_header_load(gguf_header *h, const source *s, const smidgen_allocator *allocator, smidgen_error *error)
+bool gguf_header_load(gguf_header *h, const source *s, const smidgen_allocator *allocator,
+                      smidgen_error *error)
 {
     *h = (gguf_header){.source = s, .allocator = allocator, .place = "header", .error = error};
     h->name = name_printable("GGUF", 4);
     if (s->size_bytes < 4) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "the file has only %llu bytes", (unsigned long long)s->size_bytes);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "the file has only %llu bytes",
+                         (unsigned long long)s->size_bytes);
     }
     if (!walk(h)) {
         gguf_header_release(h);

@@ -1,5 +1,5 @@
-/* The first pass over a GGUF header: reads it into one block that grows with it, checking its structure on the way.
- * Part of the GGUF reader; include gguf.h elsewhere. */
+/* The first pass over a GGUF header: reads it into one block that grows with it, checking its structure on
+ * the way. Part of the GGUF reader; include gguf.h elsewhere. */
 #ifndef FORMATS_GGUF_HEADER_H
 #define FORMATS_GGUF_HEADER_H
 
@@ -18,17 +18,18 @@ typedef struct gguf_header {
     const smidgen_allocator *allocator; /* of block */
     uint8_t *block;                     /* [capacity], the first `filled` bytes of the source */
     size_t capacity, filled;
-    uint64_t at;                        /* read position */
+    uint64_t at; /* read position */
     uint32_t version;
     uint64_t tensor_count, value_count;
-    const char *place;                  /* what is being read: "key", "tensor" */
-    name_text name;                     /* and its name */
+    const char *place; /* what is being read: "key", "tensor" */
+    name_text name;    /* and its name */
     smidgen_error *error;
 } gguf_header;
 
-/* Reads and checks everything up to the end of the tensor table; h->at is then its end. On failure the error is set and
- * the block is released; otherwise the caller releases it with gguf_header_release. */
-bool gguf_header_load(gguf_header *h, const source *s, const smidgen_allocator *allocator, smidgen_error *error);
+/* Reads and checks everything up to the end of the tensor table; h->at is then its end. On failure the error
+ * is set and the block is released; otherwise the caller releases it with gguf_header_release. */
+bool gguf_header_load(gguf_header *h, const source *s, const smidgen_allocator *allocator,
+                      smidgen_error *error);
 void gguf_header_release(gguf_header *h);
 
 /* The next count bytes, valid until the next call; NULL with the error set when the source has fewer. */

@@ -36,7 +36,8 @@ static struct name_slot *find_slot(const name_index *n, const char *name, size_t
         if (slot->name == NULL) {
             return slot;
         }
-        if (slot->hash == hash && slot->name_bytes == name_bytes && memcmp(slot->name, name, name_bytes) == 0) {
+        if (slot->hash == hash && slot->name_bytes == name_bytes &&
+            memcmp(slot->name, name, name_bytes) == 0) {
             return slot;
         }
     }

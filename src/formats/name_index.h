@@ -12,7 +12,8 @@ typedef struct name_index {
 typedef enum name_added {
     NAME_ADDED,
     NAME_DUPLICATE,
-    NAME_CROWDED, /* too many names with one hash: only a file made for that has them, and it would cost quadratic time */
+    NAME_CROWDED, /* too many names with one hash: only a file made for that has them, and it would cost
+                     quadratic time */
 } name_added;
 
 /* Room for `count` names; false when there is no memory or count is past 2^30. */

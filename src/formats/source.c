@@ -53,8 +53,9 @@ static bool read_memory(const source *s, uint64_t offset, void *into, size_t siz
 {
     const source_memory *m = (const source_memory *)s;
     if (offset > s->size_bytes || size_bytes > s->size_bytes - offset) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "%zu bytes at offset %llu are past the end (%llu bytes)",
-                         size_bytes, (unsigned long long)offset, (unsigned long long)s->size_bytes);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "%zu bytes at offset %llu are past the end (%llu bytes)", size_bytes,
+                         (unsigned long long)offset, (unsigned long long)s->size_bytes);
     }
     if (size_bytes != 0) {
         memcpy(into, m->bytes + offset, size_bytes);

@@ -2,18 +2,19 @@
  *
  *             0     1    2              17
  *           +----------+-----+- ... -+-----+
- *   IQ4_NL: | d  (f16) | q0  |       | q15 |     32 weights; nibbles as in Q4_0;    w = d * values[code]
+ *   IQ4_NL: | d  (f16) | q0  |       | q15 |      32 weights; nibbles as in Q4_0;    w = d * values[code]
  *           +----------+-----+- ... -+-----+
  *             0     1    2     3    4    7    8               135
  *           +----------+----------+--------+-----+- ... -+------+
- *   IQ4_XS: | d  (f16) | high u16 | low[4] | q0  |       | q127 |    256 weights in 8 sub-blocks of 32 (16 bytes each)
+ *   IQ4_XS: | d  (f16) | high u16 | low[4] | q0  |       | q127 |
  *           +----------+----------+--------+-----+- ... -+------+
- *           w = d * (scale[g] - 32) * values[code]
+ *           256 weights in 8 sub-blocks g of 32 (16 bytes each);   w = d * (scale[g] - 32) * values[code]
  *           scale[g] = nibble g % 2 of low[g / 2], topped by bits 2g, 2g + 1 of high
  */
 #include "quant/layout.h"
 
-static const int8_t values_iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+static const int8_t values_iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                      1,    13,   25,  38,  53,  69,  89,  113};
 
 /* 16 bytes to 32 codes. */
 static void split_nibbles(const uint8_t *q, uint8_t *code)

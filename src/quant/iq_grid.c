@@ -3,24 +3,30 @@
  *   All: superblocks of 256 weights, d: f16 at byte 0. Signs: bit j of a sign byte = weight j is negative.
  *   Seven stored sign bits stand for eight: the eighth makes the number of minus signs even.
  *
- *   IQ2_XXS  66 bytes   2: 8 x { index[4], u32 }              32 weights each; u32 = 4 x 7 sign bits, 4-bit scale on top
- *   IQ2_XS   74 bytes   2: u16[32]          66: scale[8]      u16 = 9-bit index, 7 sign bits on top; 4 bits a 16 weights
- *   IQ2_S    82 bytes   2: index[32]        34: sign[32]      66: high[8] (2 bits an index)   74: scale[8] (as IQ2_XS)
- *   IQ3_XXS  98 bytes   2: index[64]        66: u32[8]        as in IQ2_XXS, two points for each 7 sign bits
- *   IQ3_S   110 bytes   2: index[64]        66: high[8] (1 bit an index)   74: sign[32]   106: scale[4] (4 bits a 32)
+ *   IQ2_XXS  66 bytes   2: 8 x { index[4], u32 }
+ *                       32 weights each; u32 = 4 x 7 sign bits, 4-bit scale on top
+ *   IQ2_XS   74 bytes   2: u16[32]     66: scale[8]
+ *                       u16 = 9-bit index, 7 sign bits on top; a scale nibble for each 16 weights
+ *   IQ2_S    82 bytes   2: index[32]   34: sign[32]   66: high[8]   74: scale[8]
+ *                       high: 2 bits an index; scale as in IQ2_XS
+ *   IQ3_XXS  98 bytes   2: index[64]   66: u32[8]
+ *                       u32 as in IQ2_XXS, two points for each 7 sign bits
+ *   IQ3_S   110 bytes   2: index[64]   66: high[8]    74: sign[32]  106: scale[4]
+ *                       high: 1 bit an index; a scale nibble for each 32 weights
  *
  *   IQ2:     w = d / 8 * (2 scale + 1) * +-{8, 25, 43}
  *   IQ3_XXS: w = d / 4 * (2 scale + 1) * +-{4, 12, 20, 28, 36, 44, 52, 62}
  *   IQ3_S:   w = d     * (2 scale + 1) * +-{1, 3, 5, ... 15}
  *
- *   Codes here: the level of the grid point with the sign as the bit above it (IQ2: 3 bits, 3 and 7 never occur).
+ *   Codes here: the level of the grid point, the sign as the bit above it (IQ2: 3 and 7 never occur).
  */
 #include "quant/layout.h"
 
 #include "quant/iq_grids.inc"
 
 static const int8_t values_iq2[16] = {8, 25, 43, 0, -8, -25, -43, 0};
-static const int8_t values_iq3_xxs[16] = {4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62};
+static const int8_t values_iq3_xxs[16] = {4,  12,  20,  28,  36,  44,  52,  62,
+                                          -4, -12, -20, -28, -36, -44, -52, -62};
 static const int8_t values_iq3_s[16] = {1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15};
 
 /* Eight sign bits from seven: the number of ones becomes even. */
@@ -62,7 +68,8 @@ static void split_iq2_xxs(const void *block, quant_split *out)
         uint32_t tail = bytes_load_u32(index + 4);
         out->subscale[g] = odd(tail >> 28);
         for (int i = 0; i < 4; i++) {
-            split_point_of_8(grid_iq2_xxs[index[i]], signs_with_parity(tail >> 7 * i & 127), out->code + 32 * g + 8 * i);
+            split_point_of_8(grid_iq2_xxs[index[i]], signs_with_parity(tail >> 7 * i & 127),
+                             out->code + 32 * g + 8 * i);
         }
     }
 }
@@ -102,7 +109,8 @@ static void split_iq3_xxs(const void *block, quant_split *out)
         out->subscale[g] = odd(tail >> 28);
         for (int i = 0; i < 8; i++) {
             uint32_t signs = signs_with_parity(tail >> 7 * (i / 2) & 127);
-            split_point_of_4(grid_iq3_xxs[b[2 + 8 * g + i]], signs >> 4 * (i % 2), out->code + 32 * g + 4 * i);
+            split_point_of_4(grid_iq3_xxs[b[2 + 8 * g + i]], signs >> 4 * (i % 2),
+                             out->code + 32 * g + 4 * i);
         }
     }
 }

@@ -7,17 +7,18 @@
  *   Q6_K  210 bytes   0: q[128]        128: h[64]               192: s[16] (int8)         208: d
  *   d, dmin: f16
  *
- *   Q2_K  w = d * (s[g] & 15) * code - dmin * (s[g] >> 4)        16 sub-blocks g of 16 weights
- *   Q3_K  w = d * (scale[g] - 32) * (code - 4)                   16 of 16; 6-bit scales packed in s
- *   Q4_K  w = d * scale[g] * code - dmin * minimum[g]             8 of 32; 6-bit scales and minimums packed in s
+ *   Q2_K  w = d * (s[g] & 15) * code - dmin * (s[g] >> 4)    16 sub-blocks g of 16 weights
+ *   Q3_K  w = d * (scale[g] - 32) * (code - 4)               16 of 16; 6-bit scales packed in s
+ *   Q4_K  w = d * scale[g] * code - dmin * minimum[g]         8 of 32; 6-bit scales and minimums in s
  *   Q5_K  the same with a fifth bit
- *   Q6_K  w = d * s[g] * (code - 32)                             16 of 16
+ *   Q6_K  w = d * s[g] * (code - 32)                         16 of 16
  *
- *   Two-bit codes (Q2_K, Q3_K): each half of 128 weights has 32 bytes of q; weight 32 k + l of the half is bits 2k, 2k+1
- *   of byte l. Third bit of Q3_K: bit (4 half + k) of h[l].
- *   Four-bit codes (Q4_K, Q5_K): each 64 weights have 32 bytes; low nibbles first. Fifth bit: bit (weight / 32) of h[l].
- *   Six-bit codes: each half has 64 bytes of q and 32 of h; weight 32 k + l of the half takes the low nibble (k < 2) or
- *   the high one of q[l + 32 (k % 2)] and bits 2k, 2k+1 of h[l].
+ *   Two-bit codes (Q2_K, Q3_K): each half of 128 weights has 32 bytes of q; weight 32 k + l of the half is
+ *     bits 2k, 2k+1 of byte l. Third bit of Q3_K: bit (4 half + k) of h[l].
+ *   Four-bit codes (Q4_K, Q5_K): each 64 weights have 32 bytes; low nibbles first.
+ *     Fifth bit: bit (weight / 32) of h[l].
+ *   Six-bit codes: each half has 64 bytes of q and 32 of h; weight 32 k + l of the half takes the low nibble
+ *     (k < 2) or the high one of q[l + 32 (k % 2)] and bits 2k, 2k+1 of h[l].
  */
 #include "quant/layout.h"
 
@@ -71,8 +72,8 @@ static void split_q3_k(const void *block, quant_split *out)
     }
 }
 
-/* Sub-blocks 0 to 3: six bits of s[g] and s[g + 4]. Sub-blocks 4 to 7: nibbles of s[g + 4], topped by the two bits that
- * the first four left free. */
+/* Sub-blocks 0 to 3: six bits of s[g] and s[g + 4]. Sub-blocks 4 to 7: nibbles of s[g + 4], topped by the two
+ * bits that the first four left free. */
 static void split_scales(const uint8_t *s, quant_split *out)
 {
     for (int g = 0; g < 4; g++) {

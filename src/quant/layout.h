@@ -1,4 +1,5 @@
-/* Shared by the files of quant/: every format is described by taking one block apart; decoding follows from that. */
+/* Shared by the files of quant/: every format is described by taking one block apart; decoding follows from
+ * that. */
 #ifndef QUANT_LAYOUT_H
 #define QUANT_LAYOUT_H
 
@@ -17,10 +18,10 @@ extern const quant_format quant_iq2_xxs, quant_iq2_xs, quant_iq2_s, quant_iq3_xx
 void quant_decode_split(const quant_format *format, const void *blocks, float *out, uint64_t n);
 
 /* Defines decode_NAME for the table row of a format. */
-#define QUANT_DECODE(name)                                                                                           \
-    static void decode_##name(const void *blocks, float *out, uint64_t n)                                            \
-    {                                                                                                                \
-        quant_decode_split(&quant_##name, blocks, out, n);                                                           \
+#define QUANT_DECODE(name)                                                                                   \
+    static void decode_##name(const void *blocks, float *out, uint64_t n)                                    \
+    {                                                                                                        \
+        quant_decode_split(&quant_##name, blocks, out, n);                                                   \
     }
 
 static inline float quant_load_half(const uint8_t *p)

@@ -1,12 +1,15 @@
 /* Owns Q4_0 and Q4_1: 32 weights in 18 and 20 bytes.
  *
- *            0     1    2                  17                      0     1    2     3    4                  19
- *          +----------+-----+-- ... --+-----+                    +----------+----------+-----+-- ... --+-----+
- *   Q4_0:  | d  (f16) | q0  |         | q15 |             Q4_1:  | d  (f16) | m  (f16) | q0  |         | q15 |
- *          +----------+-----+-- ... --+-----+                    +----------+----------+-----+-- ... --+-----+
+ *            0     1    2                  17
+ *          +----------+-----+-- ... --+-----+
+ *   Q4_0:  | d  (f16) | q0  |         | q15 |               w = d * (code - 8)
+ *          +----------+-----+-- ... --+-----+
+ *            0     1    2     3    4                  19
+ *          +----------+----------+-----+-- ... --+-----+
+ *   Q4_1:  | d  (f16) | m  (f16) | q0  |         | q15 |    w = d * code + m
+ *          +----------+----------+-----+-- ... --+-----+
  *
  *   q[i] low nibble = code of weight i, high nibble = code of weight i + 16
- *   Q4_0: w = d * (code - 8)                              Q4_1: w = d * code + m
  */
 #include <math.h>
 
@@ -36,7 +39,8 @@ static void split_q4_1(const void *block, quant_split *out)
     split_nibbles(b + 4, out);
 }
 
-/* The weight of largest magnitude becomes code 0, which is -8 times the scale: the side with one step more. */
+/* The weight of largest magnitude becomes code 0, which is -8 times the scale: the side with one step more.
+ */
 static void encode_q4_0(const float *x, void *blocks, uint64_t n)
 {
     uint8_t *b = blocks;

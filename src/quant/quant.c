@@ -1,13 +1,14 @@
-/* Owns the list of formats and decoding. Refuses nothing: any bytes decode to some numbers, NaN scales to NaN weights. */
+/* Owns the list of formats and decoding. Refuses nothing: any bytes decode to some numbers, NaN scales to NaN
+ * weights. */
 #include "quant/quant.h"
 
 #include "quant/floats.h"
 #include "quant/layout.h"
 
 static const quant_format *const formats[] = {
-    &quant_q8_0,    &quant_q4_0,   &quant_q4_1,  &quant_q5_0,    &quant_q5_1,   &quant_q2_k,   &quant_q3_k,
-    &quant_q4_k,    &quant_q5_k,   &quant_q6_k,  &quant_iq4_nl,  &quant_iq4_xs, &quant_mxfp4,  &quant_tq1_0,
-    &quant_tq2_0,   &quant_iq2_xxs, &quant_iq2_xs, &quant_iq2_s, &quant_iq3_xxs, &quant_iq3_s,
+    &quant_q8_0,  &quant_q4_0,    &quant_q4_1,   &quant_q5_0,   &quant_q5_1,    &quant_q2_k,  &quant_q3_k,
+    &quant_q4_k,  &quant_q5_k,    &quant_q6_k,   &quant_iq4_nl, &quant_iq4_xs,  &quant_mxfp4, &quant_tq1_0,
+    &quant_tq2_0, &quant_iq2_xxs, &quant_iq2_xs, &quant_iq2_s,  &quant_iq3_xxs, &quant_iq3_s,
 };
 
 const quant_format *quant_find(element_type type)
@@ -20,7 +21,8 @@ const quant_format *quant_find(element_type type)
     return NULL;
 }
 
-/* One sub-block. The order of operations is part of the format: (scale * subscale) * q - minimum * subminimum. */
+/* One sub-block. The order of operations is part of the format: (scale * subscale) * q - minimum *
+ * subminimum. */
 static void decode_subblock(const quant_format *format, const quant_split *b, int32_t s, float *out)
 {
     int32_t size = format->subblock_weights;

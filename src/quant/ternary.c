@@ -10,8 +10,8 @@
  *           +-----+- ... -+-----+---------+
  *
  *   w = d * (code - 1); a code of 3 (TQ2_0) is 2 d.
- *   A byte b of TQ1_0 is the fraction b / 256 in base 3: trit n is the integer part of 3 * frac(b * 3^n / 256).
- *   Order of weights: trit 0 of q[0..31], trit 1 of q[0..31], ... trit 4; then the same for q[32..47] and for h.
+ *   A byte b of TQ1_0 is the fraction b / 256 in base 3: trit n is the integer part of 3 frac(b 3^n / 256).
+ *   Order: trit 0 of q[0..31], trit 1 of q[0..31], ... trit 4; then the same for q[32..47] and for h.
  */
 #include "quant/layout.h"
 

@@ -13,8 +13,9 @@ static json_document *parse(const char *text, smidgen_error *error)
 TEST(json_values_read_as_what_they_are)
 {
     smidgen_error error = {0};
-    json_document *d = parse("{\"a\":[1,-2,3.5,1e3,18446744073709551615],\"b\":\"x\\u0000y\",\"t\":true,\"n\":null,\"o\":{}}",
-                             &error);
+    json_document *d = parse(
+        "{\"a\":[1,-2,3.5,1e3,18446744073709551615],\"b\":\"x\\u0000y\",\"t\":true,\"n\":null,\"o\":{}}",
+        &error);
     REQUIRE(d != NULL);
     const json_value *root = json_root(d), *a = json_get(root, "a");
     CHECK_EQUAL(json_kind_of(root), JSON_OBJECT);
@@ -62,8 +63,8 @@ TEST(json_errors_name_the_place)
     CHECK(parse("{\"a\": 1,\n  \"b\": tru}", &error) == NULL);
     CHECK_EQUAL(error.code, SMIDGEN_ERROR_BAD_FILE);
     CHECK(strstr(error.message, "test.json") != NULL && strstr(error.message, "line 2") != NULL);
-    const char *const bad[] = {"", " ", "{", "[1,]", "{\"a\":1,}", "NaN", "// c\n1", "\"\xFF\"", "1 2", "{'a':1}", "\"\x01\"",
-                               "01", "[1"};
+    const char *const bad[] = {"",         " ",   "{",       "[1,]",     "{\"a\":1,}", "NaN", "// c\n1",
+                               "\"\xFF\"", "1 2", "{'a':1}", "\"\x01\"", "01",         "[1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         error.code = SMIDGEN_ERROR_NONE;
         CHECK(parse(bad[i], &error) == NULL);
@@ -87,7 +88,8 @@ TEST(json_nested_a_million_deep_is_safe)
 
 TEST(json_refuses_every_prefix_and_leaks_nothing)
 {
-    static const char text[] = "{\"k\":[\"\\u00e9\\ud83d\\ude00\",true,false,null,-1.5e-3,{\"x\":{}}],\"z\":\"\xC3\xA9\"}";
+    static const char text[] =
+        "{\"k\":[\"\\u00e9\\ud83d\\ude00\",true,false,null,-1.5e-3,{\"x\":{}}],\"z\":\"\xC3\xA9\"}";
     for (size_t size = 0; size < sizeof text - 1; size++) {
         char *exact = malloc(size == 0 ? 1 : size);
         memcpy(exact, text, size);

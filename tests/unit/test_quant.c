@@ -8,9 +8,10 @@
 #include "tensor/half.h"
 
 static const element_type block_types[] = {
-    ELEMENT_Q8_0,   ELEMENT_Q4_0,   ELEMENT_Q4_1,  ELEMENT_Q5_0,    ELEMENT_Q5_1,  ELEMENT_Q2_K,  ELEMENT_Q3_K,
-    ELEMENT_Q4_K,   ELEMENT_Q5_K,   ELEMENT_Q6_K,  ELEMENT_IQ4_NL,  ELEMENT_IQ4_XS, ELEMENT_MXFP4, ELEMENT_TQ1_0,
-    ELEMENT_TQ2_0,  ELEMENT_IQ2_XXS, ELEMENT_IQ2_XS, ELEMENT_IQ2_S, ELEMENT_IQ3_XXS, ELEMENT_IQ3_S,
+    ELEMENT_Q8_0,    ELEMENT_Q4_0,   ELEMENT_Q4_1,  ELEMENT_Q5_0,    ELEMENT_Q5_1,
+    ELEMENT_Q2_K,    ELEMENT_Q3_K,   ELEMENT_Q4_K,  ELEMENT_Q5_K,    ELEMENT_Q6_K,
+    ELEMENT_IQ4_NL,  ELEMENT_IQ4_XS, ELEMENT_MXFP4, ELEMENT_TQ1_0,   ELEMENT_TQ2_0,
+    ELEMENT_IQ2_XXS, ELEMENT_IQ2_XS, ELEMENT_IQ2_S, ELEMENT_IQ3_XXS, ELEMENT_IQ3_S,
 };
 enum { BLOCK_TYPES = sizeof block_types / sizeof block_types[0] };
 
@@ -27,7 +28,8 @@ static uint64_t next_random(uint64_t *state)
 
 TEST(quant_every_block_type_of_the_table_has_a_format)
 {
-#define CHECK_ROW(name, number, weights, bytes) CHECK((quant_find(ELEMENT_##name) != NULL) == ((weights) > 1));
+#define CHECK_ROW(name, number, weights, bytes)                                                              \
+    CHECK((quant_find(ELEMENT_##name) != NULL) == ((weights) > 1));
     ELEMENT_TABLE(CHECK_ROW)
 #undef CHECK_ROW
 }
@@ -76,7 +78,8 @@ TEST(quant_encode_equals_the_gguf_package)
     arena_init(&a, &memory_system);
     smidgen_error error = {0};
     uint64_t size = 0;
-    const uint8_t *data = (const uint8_t *)file_read_all(&a, test_data("quant/encode.bin"), 1 << 20, &size, &error);
+    const uint8_t *data =
+        (const uint8_t *)file_read_all(&a, test_data("quant/encode.bin"), 1 << 20, &size, &error);
     REQUIRE(data != NULL);
     bytes_reader r = bytes_reader_make(data, size);
     uint32_t n = bytes_read_u32(&r);
@@ -156,7 +159,8 @@ TEST(quant_nan_and_infinite_scales_do_not_crash)
         uint8_t block[256];
         float out[QUANT_SPLIT_WEIGHTS];
         memset(block, 0xFF, sizeof block); /* an f16 of all ones is a NaN */
-        quant_decode(block_types[t], block, out, (uint64_t)element_find((uint32_t)block_types[t])->block_weights);
+        quant_decode(block_types[t], block, out,
+                     (uint64_t)element_find((uint32_t)block_types[t])->block_weights);
         CHECK(block_types[t] == ELEMENT_MXFP4 ? !isnan(out[0]) : isnan(out[0]));
     }
 }
@@ -185,10 +189,14 @@ TEST(quant_round_trip_errs_by_half_a_step_at_most)
     const struct {
         element_type type;
         float error; /* of values in [-1, 1] */
-    } rows[] = {{ELEMENT_Q8_0, 0.5f / 127 + 0x1p-11f},   {ELEMENT_Q4_0, 0.5f / 8 + 1 / 16.f + 0x1p-11f},
-                {ELEMENT_Q4_1, 1 / 15.f + 0x1p-10f},     {ELEMENT_Q5_0, 0.5f / 16 + 1 / 32.f + 0x1p-11f},
-                {ELEMENT_Q5_1, 1 / 31.f + 0x1p-10f},     {ELEMENT_F16, 0x1p-12f},
-                {ELEMENT_BF16, 0x1p-9f},                 {ELEMENT_F32, 0}};
+    } rows[] = {{ELEMENT_Q8_0, 0.5f / 127 + 0x1p-11f},
+                {ELEMENT_Q4_0, 0.5f / 8 + 1 / 16.f + 0x1p-11f},
+                {ELEMENT_Q4_1, 1 / 15.f + 0x1p-10f},
+                {ELEMENT_Q5_0, 0.5f / 16 + 1 / 32.f + 0x1p-11f},
+                {ELEMENT_Q5_1, 1 / 31.f + 0x1p-10f},
+                {ELEMENT_F16, 0x1p-12f},
+                {ELEMENT_BF16, 0x1p-9f},
+                {ELEMENT_F32, 0}};
     for (size_t t = 0; t < sizeof rows / sizeof rows[0]; t++) {
         uint8_t stored[4 * 320];
         CHECK(quant_encode(rows[t].type, x, stored, 320));
