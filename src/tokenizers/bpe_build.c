@@ -94,7 +94,8 @@ void bpe_finish(tokenizer *t)
 {
     if (t->bpe.is_byte_level) {
         find_byte_symbols(t);
-    } else if (t->bpe.prefix.size_bytes == 0 && t->bpe.suffix.size_bytes == 0 && !t->bpe.ignores_merges) {
+    } else if (t->bpe.prefix.size_bytes == 0 && t->bpe.suffix.size_bytes == 0 && !t->bpe.ignores_merges &&
+               vocabulary_find(&t->vocabulary, "\xE2\x96\x81", 3) >= 0) {
         find_cuts(t);
     }
 }

@@ -139,6 +139,7 @@ struct tokenizer {
     const int32_t *before, *after; /* what TOKENIZER_ADD_SPECIAL puts around a text */
     int32_t before_count, after_count;
     bpe_model bpe;
+    scratch piece_text; /* behind vocabulary.pieces */
     unigram_model unigram;
     wordpiece_model wordpiece;
 };
@@ -199,6 +200,8 @@ void bpe_finish(tokenizer *t);
 bool decoder_make_pieces(tokenizer *t, smidgen_error *error);
 /* Marks tokens that end a reply by their spelling. */
 void special_mark_ends(tokenizer *t);
+/* Spelled like a token that ends a reply. */
+bool special_looks_like_control(const char *text, size_t size);
 tokenizer *tokenizer_new(const smidgen_allocator *allocator, smidgen_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "tokenizers/decoder.h"
 #include "tokenizers/internal.h"
 #include "tokenizers/pattern.h"
@@ -32,6 +33,8 @@ void tokenizer_close(tokenizer *t)
         pattern_engine_close(t->normalizers[i].pattern == NULL ? NULL : t->normalizers[i].pattern->engine);
     }
     const smidgen_allocator *allocator = t->arena.allocator;
+    t->piece_text.allocator = allocator;
+    scratch_close(&t->piece_text);
     arena_close(&t->arena);
     memory_release(allocator, t, sizeof *t);
 }
@@ -48,7 +51,7 @@ void tokenizer_get_info(const tokenizer *t, tokenizer_info *info)
     *info = (tokenizer_info){
         .vocab_size = (int32_t)t->vocabulary.count, .bos = t->bos, .eos = t->eos, .pad = t->pad,
         .unknown = t->unknown, .adds_bos = t->adds_bos, .adds_eos = t->adds_eos, .algorithm = name,
-        .memory_bytes = sizeof *t + t->arena.reserved_bytes,
+        .memory_bytes = sizeof *t + t->arena.reserved_bytes + t->piece_text.capacity,
     };
 }
 
