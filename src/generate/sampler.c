@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "generate/grammar.h"
 #include "generate/sampler_math.h"
 #include "generate/sampler_select.h"
 
@@ -34,6 +35,7 @@ struct sampler {
     candidate *best;       /* [best_capacity] room for logprobs; NULL without */
     size_t best_capacity;
     uint64_t random[4];
+    grammar *constraint; /* NULL without */
 };
 
 /* ------------------------------------------------------------------------------------------------ creation */
@@ -160,15 +162,24 @@ static bool allocate_buffers(sampler *s)
     return ok;
 }
 
+static bool compile_grammar(sampler *s, const tokenizer *t, const smidgen_allocator *allocator, smidgen_error *error)
+{
+    const char *gbnf = s->options.grammar, *schema = s->options.json_schema;
+    if (gbnf == NULL && schema == NULL) {
+        return true;
+    }
+    if (t == NULL) {
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "a grammar needs a tokenizer");
+    }
+    s->constraint = gbnf != NULL ? grammar_from_gbnf(gbnf, strlen(gbnf), t, allocator, error)
+                                 : grammar_from_json_schema(schema, strlen(schema), t, allocator, error);
+    return s->constraint != NULL;
+}
+
 sampler *sampler_create(const smidgen_sampling *options, int32_t vocab_size, const tokenizer *t,
                         const smidgen_allocator *allocator, smidgen_error *error)
 {
-    (void)t;
     if (!check_options(options, vocab_size, error)) {
-        return NULL;
-    }
-    if (options->grammar != NULL || options->json_schema != NULL) {
-        error_set(error, SMIDGEN_ERROR_GRAMMAR, "grammars are not built yet");
         return NULL;
     }
     sampler *s = memory_allocate_zeroed(allocator, sizeof *s);
@@ -178,8 +189,6 @@ sampler *sampler_create(const smidgen_sampling *options, int32_t vocab_size, con
     }
     arena_init(&s->memory, allocator);
     s->options = *options;
-    s->options.stop = NULL;
-    s->options.grammar = s->options.json_schema = NULL;
     s->vocab_size = vocab_size;
     if (s->options.top_k >= vocab_size) {
         s->options.top_k = 0;
@@ -191,6 +200,12 @@ sampler *sampler_create(const smidgen_sampling *options, int32_t vocab_size, con
         sampler_close(s);
         return NULL;
     }
+    if (!compile_grammar(s, t, allocator, error)) {
+        sampler_close(s);
+        return NULL;
+    }
+    s->options.stop = NULL; /* the caller's texts need not live on */
+    s->options.grammar = s->options.json_schema = NULL;
     seed_random(s);
     return s;
 }
@@ -199,6 +214,7 @@ void sampler_close(sampler *s)
 {
     if (s != NULL) {
         const smidgen_allocator *allocator = s->memory.allocator;
+        grammar_close(s->constraint);
         arena_close(&s->memory);
         memory_release(allocator, s, sizeof *s);
     }
@@ -229,12 +245,17 @@ void sampler_reset(sampler *s)
         s->counts[s->seen[i]] = 0;
     }
     s->seen_count = s->window_used = s->window_next = 0;
+    if (s->constraint != NULL) {
+        grammar_reset(s->constraint);
+    }
     seed_random(s);
 }
 
 void sampler_accept(sampler *s, int32_t token, bool is_reply)
 {
-    (void)is_reply;
+    if (is_reply && s->constraint != NULL) {
+        grammar_accept(s->constraint, token);
+    }
     if (!s->has_penalties || token < 0 || token >= s->vocab_size) {
         return;
     }
@@ -436,6 +457,9 @@ int32_t sampler_choose(sampler *s, float *logits, smidgen_logprob *alternatives,
     }
     if (s->has_penalties) {
         apply_penalties(s, logits);
+    }
+    if (s->constraint != NULL && grammar_mask(s->constraint, logits, s->vocab_size) == 0) {
+        return -1;
     }
     float max = sampler_max(logits, (size_t)s->vocab_size);
     if (max == -INFINITY) {
