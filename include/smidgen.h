@@ -276,6 +276,19 @@ SMIDGEN_API void smidgen_memory_report(const smidgen_model *model, const smidgen
  * more than capacity. */
 SMIDGEN_API size_t smidgen_probe_json(char *text, size_t capacity);
 
+/* What the file or folder at `path` holds, as JSON text, without reading any weights: format, every metadata entry,
+ * every tensor (name, type, shape outermost first, bytes, offset), sums for each type. Arrays in the metadata list
+ * their first array_limit elements (0: 8; negative: all) beside their count. Returns the number of bytes, which may be
+ * more than capacity (then call again with more room), or -1; not terminated. Fails as smidgen_model_open does. */
+SMIDGEN_API int64_t smidgen_inspect_json(const char *path, int32_t array_limit, char *text, size_t capacity,
+                                         smidgen_error *error);
+
+/* SHA-256 of the file at `path` as 64 lower-case hex digits and a terminator. progress as in smidgen_model_options;
+ * may be NULL. Fails with NOT_FOUND, IO, BAD_FILE or CANCELLED. */
+SMIDGEN_API bool smidgen_hash_file(const char *path, char hex[65],
+                                   bool (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes),
+                                   void *progress_context, smidgen_error *error);
+
 #ifdef __cplusplus
 }
 #endif
