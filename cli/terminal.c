@@ -155,6 +155,8 @@ int print_finish(const options *o, int status)
 
 progress progress_begin(const options *o, const char *label, uint64_t first_bytes)
 {
+    const char *slash = strrchr(label, '/'); /* of an address, the file's name is enough */
+    label = slash != NULL ? slash + 1 : label;
     progress p = {o, label, !o->quiet && !o->json && isatty(STDERR_FILENO) == 1, cli_seconds(), 0, first_bytes, false};
     return p;
 }
