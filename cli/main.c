@@ -13,7 +13,7 @@ int main(int argument_count, char **arguments)
         options_release(&o);
         return SMIDGEN_ERROR_INVALID_ARGUMENT;
     }
-    if (o.help && o.command != COMMAND_HELP) {
+    if (o.help) {
         help_command(o.command);
         status = 0;
     } else {

@@ -176,7 +176,7 @@ static void draw(progress *p, uint64_t done, uint64_t total, double now)
     human_bytes((uint64_t)rate, rate_text);
     if (total != 0) {
         double share = done < total ? (double)done / (double)total : 1;
-        int width = columns < 100 ? 16 : 40, full = (int)(share * width);
+        int width = columns < 100 ? 10 : 40, full = (int)(share * width);
         for (int i = 0; i < width; i++) {
             bar[i] = i < full ? '#' : '.';
         }
