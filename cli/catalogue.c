@@ -1,4 +1,5 @@
-/* Owns the reading of models.json and the naming of cache files. Refuses entries that could write outside the cache. */
+/* Owns the reading of models.json and the naming of cache files. Refuses entries that could write outside the
+ * cache. */
 #include "catalogue.h"
 
 #include "text.h"
@@ -45,7 +46,8 @@ static bool read_sources(const json_tree *tree, const node *list, catalogue_entr
     for (const node *n = node_first(tree, list); n != NULL; n = node_next(tree, list, n)) {
         catalogue_source *source = &entry->sources[entry->source_count++];
         const node *packages = node_get(tree, n, "pypi");
-        const char *repository = node_text(node_get(tree, n, "hf"), NULL), *url = node_text(node_get(tree, n, "url"), NULL);
+        const char *repository = node_text(node_get(tree, n, "hf"), NULL),
+                   *url = node_text(node_get(tree, n, "url"), NULL);
         if (packages != NULL && packages->kind == NODE_ARRAY) {
             source->kind = SOURCE_PYPI;
             if (!read_parts(tree, packages, source)) {
@@ -98,7 +100,8 @@ bool catalogue_load(catalogue *c, const options *o, smidgen_error *error)
     for (const node *n = node_first(&c->tree, models); n != NULL; n = node_next(&c->tree, models, n)) {
         catalogue_entry *entry = &c->entries[c->count++];
         if (!read_entry(&c->tree, n, entry)) {
-            cli_error(error, SMIDGEN_ERROR_BAD_FILE, "See models.json in the repository for the form of an entry.",
+            cli_error(error, SMIDGEN_ERROR_BAD_FILE,
+                      "See models.json in the repository for the form of an entry.",
                       "%s: entry %zu (\"%s\") is incomplete or malformed", what, c->count, entry->name);
             catalogue_free(c);
             return false;
@@ -188,7 +191,8 @@ char *cache_path_hf(const char *address, smidgen_error *error)
         at += *at == '/';
     }
     if (!fine || components < 3) {
-        cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "The form is hf:ORG/REPO/FILE or hf:ORG/REPO@REVISION/FILE.",
+        cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                  "The form is hf:ORG/REPO/FILE or hf:ORG/REPO@REVISION/FILE.",
                   "hf:%s is not an address of a file", address);
         return NULL;
     }

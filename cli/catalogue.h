@@ -14,7 +14,7 @@ typedef struct catalogue_part {
 
 typedef struct catalogue_source {
     source_kind kind;
-    const char *address; /* "org/repo/file" or a URL; NULL for SOURCE_PYPI */
+    const char *address;   /* "org/repo/file" or a URL; NULL for SOURCE_PYPI */
     catalogue_part *parts; /* [part_count], in order */
     size_t part_count;
 } catalogue_source;
@@ -33,7 +33,8 @@ typedef struct catalogue {
     size_t count;
 } catalogue;
 
-/* Checks every field: names and files are plain words, hashes 64 hex digits. Fails with BAD_FILE naming the entry. */
+/* Checks every field: names and files are plain words, hashes 64 hex digits. Fails with BAD_FILE naming the
+ * entry. */
 bool catalogue_load(catalogue *c, const options *o, smidgen_error *error);
 void catalogue_free(catalogue *c);
 const catalogue_entry *catalogue_find(const catalogue *c, const char *name); /* NULL when absent */
@@ -42,8 +43,8 @@ void catalogue_suggest(const catalogue *c, const char *name, char *out, size_t c
 
 bool is_sha256(const char *word);
 
-/* Paths in the cache ($XDG_CACHE_HOME/smidgen, or ~/.cache/smidgen); the caller frees them. NULL and an error where
- * neither is set, or where the address has no place ("..", no file name). */
+/* Paths in the cache ($XDG_CACHE_HOME/smidgen, or ~/.cache/smidgen); the caller frees them. NULL and an error
+ * where neither is set, or where the address has no place ("..", no file name). */
 char *cache_path_entry(const catalogue_entry *entry, smidgen_error *error);
 char *cache_path_hf(const char *address, smidgen_error *error);
 char *cache_path_url(const char *url, smidgen_error *error);

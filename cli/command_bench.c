@@ -1,6 +1,6 @@
-/* `smidgen bench`: measures loading, prefill, generation and memory. Every row carries what is needed to judge it:
- * all samples, the machine, the commit and build, the model. Measures what a user gets: generation includes sampling
- * (greedy) and the text of every token; nothing is measured cold but the first load. */
+/* `smidgen bench`: measures loading, prefill, generation and memory. Every row carries what is needed to
+ * judge it: all samples, the machine, the commit and build, the model. Measures what a user gets: generation
+ * includes sampling (greedy) and the text of every token; nothing is measured cold but the first load. */
 #include "build_info.h"
 #include "commands.h"
 #include "json.h"
@@ -15,9 +15,9 @@
 typedef struct bench {
     const options *o;
     loaded_model m;
-    text machine;     /* the probe's JSON */
+    text machine; /* the probe's JSON */
     char sha256[65];
-    double *samples;  /* [o->repeat] */
+    double *samples; /* [o->repeat] */
     smidgen_error *error;
 } bench;
 
@@ -153,7 +153,8 @@ static void print_memory(const bench *b, const smidgen_session *session)
     text_free(&out);
 }
 
-/* ------------------------------------------------------------------------------------------------ measuring */
+/* ------------------------------------------------------------------------------------------------ measuring
+ */
 
 /* Ids that do not repeat soon and are the same in every run. */
 static void fill_ids(int32_t *ids, int32_t count, int32_t vocab_size)
@@ -167,7 +168,8 @@ static void fill_ids(int32_t *ids, int32_t count, int32_t vocab_size)
 
 static bool cancelled(bench *b)
 {
-    return signals_interrupted() && !cli_error(b->error, SMIDGEN_ERROR_CANCELLED, "", "the measurement was stopped");
+    return signals_interrupted() &&
+           !cli_error(b->error, SMIDGEN_ERROR_CANCELLED, "", "the measurement was stopped");
 }
 
 /* Makes the session hold exactly `ids`, all computed. */
@@ -186,6 +188,7 @@ static bool hold(bench *b, smidgen_session *session, const int32_t *ids, int32_t
     return true;
 }
 
+/* The model of the last sample stays open. */
 static bool measure_load(bench *b)
 {
     for (int32_t i = 0; i < b->o->repeat; i++) {
@@ -194,6 +197,10 @@ static bool measure_load(bench *b)
             return false;
         }
         b->samples[i] = b->m.load_seconds;
+    }
+    if (!b->o->no_hash && !smidgen_hash_file(b->m.path, b->sha256, NULL, NULL, b->error) &&
+        b->error->code != SMIDGEN_ERROR_BAD_FILE) { /* a folder has no hash of its own */
+        return false;
     }
     print_row(b, &(measurement){"load", "seconds", 0, 0, false});
     return true;
@@ -290,11 +297,7 @@ int command_bench(const options *o)
     b.samples = cli_allocate((size_t)o->repeat * sizeof *b.samples);
     text_reserve(&b.machine, 65536);
     b.machine.size = smidgen_probe_json(b.machine.bytes, 65536);
-    bool fine = model_load(&b.m, b.o, &error);
-    if (fine && !o->no_hash && !smidgen_hash_file(b.m.path, b.sha256, NULL, NULL, &error)) {
-        fine = error.code == SMIDGEN_ERROR_BAD_FILE; /* a folder has no hash of its own */
-    }
-    fine = fine && measure_load(&b) && (o->load_only || measure_session(&b));
+    bool fine = measure_load(&b) && (o->load_only || measure_session(&b));
     if (fine && o->load_only) {
         print_memory(&b, NULL);
     }

@@ -1,4 +1,5 @@
-/* `smidgen chat`: a conversation. Every turn renders the whole conversation; the session reuses what it already holds. */
+/* `smidgen chat`: a conversation. Every turn renders the whole conversation; the session reuses what it
+ * already holds. */
 #include "commands.h"
 #include "json.h"
 #include "model.h"
@@ -48,7 +49,8 @@ static bool conversation_ids(chat *c, id_list *ids, smidgen_error *error)
     return fine;
 }
 
-/* Lets the model answer the last message. What goes wrong is said, and the turn is taken back; the chat goes on. */
+/* Lets the model answer the last message. What goes wrong is said, and the turn is taken back; the chat goes
+ * on. */
 static bool reply_turn(chat *c)
 {
     smidgen_error error;
@@ -61,7 +63,8 @@ static bool reply_turn(chat *c)
     r.stream = true;
     bool fine = smidgen_session_set_sampling(c->session, &c->sampling.sampling, &error) &&
                 conversation_ids(c, &ids, &error) &&
-                smidgen_session_set_prompt(c->session, ids.ids, ids.count, &error) >= 0 && reply_make(&r, &error);
+                smidgen_session_set_prompt(c->session, ids.ids, ids.count, &error) >= 0 &&
+                reply_make(&r, &error);
     if (fine) {
         print_format("\n");
         if (r.interrupted && c->terminal) {
@@ -70,7 +73,8 @@ static bool reply_turn(chat *c)
             remark(c->o, "(the context is full: /clear begins anew, --slide forgets the oldest part)");
         }
         text_add(&r.text, "", 0);
-        if (r.interrupted && r.ids.count == 0) { /* stopped before the first word: as if it had not been asked */
+        if (r.interrupted &&
+            r.ids.count == 0) { /* stopped before the first word: as if it had not been asked */
             drop_messages(c, c->count - 1);
         } else {
             add_message(c, "assistant", r.text.bytes, r.text.size);
@@ -89,7 +93,8 @@ static bool reply_turn(chat *c)
     return !closed;
 }
 
-/* ------------------------------------------------------------------------------------------------ /commands */
+/* ------------------------------------------------------------------------------------------------ /commands
+ */
 
 static void say_help(void)
 {
@@ -116,12 +121,14 @@ static void say_stats(const chat *c)
     smidgen_memory_report(c->m.model, NULL, &memory);
     int32_t held = smidgen_session_tokens(c->session, &ids);
     print_format("conversation  %d tokens, %zu messages\n", (int)held, c->count);
-    print_format("last answer   prompt %d tokens (%d reused), %.1f tokens/s; answer %d tokens, %.1f tokens/s\n",
-                 (int)c->usage.prompt_tokens, (int)c->usage.cached_tokens,
-                 per_second(c->usage.prompt_tokens - c->usage.cached_tokens, c->usage.prefill_seconds),
-                 (int)c->reply_tokens, per_second(c->reply_tokens, c->usage.decode_seconds));
-    print_format("memory        weights %s, keys and values %s, rest %s\n", human_bytes(memory.weights_bytes, weights),
-                 human_bytes(cache_bytes, cache), human_bytes(rest_bytes, rest));
+    print_format(
+        "last answer   prompt %d tokens (%d reused), %.1f tokens/s; answer %d tokens, %.1f tokens/s\n",
+        (int)c->usage.prompt_tokens, (int)c->usage.cached_tokens,
+        per_second(c->usage.prompt_tokens - c->usage.cached_tokens, c->usage.prefill_seconds),
+        (int)c->reply_tokens, per_second(c->reply_tokens, c->usage.decode_seconds));
+    print_format("memory        weights %s, keys and values %s, rest %s\n",
+                 human_bytes(memory.weights_bytes, weights), human_bytes(cache_bytes, cache),
+                 human_bytes(rest_bytes, rest));
     print_format("model         %s, %s kernels, %d threads, seed %llu\n", c->m.path, c->m.info.kernel_set,
                  (int)c->m.info.threads, (unsigned long long)c->sampling.sampling.seed);
 }
@@ -152,7 +159,8 @@ static void save(const chat *c, const char *path)
     if (fine) {
         print_format("saved %zu messages to %s\n", c->count, path);
     } else {
-        fail_with(c->o, SMIDGEN_ERROR_IO, "Check the path and the disk.", "cannot write %s: %s", path, strerror(errno));
+        fail_with(c->o, SMIDGEN_ERROR_IO, "Check the path and the disk.", "cannot write %s: %s", path,
+                  strerror(errno));
     }
     text_free(&out);
 }
@@ -227,7 +235,8 @@ static bool slash_command(chat *c, const char *line)
     return print_flush();
 }
 
-/* ------------------------------------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------------------------------------- reading
+ */
 
 /* One line without its end into `line`; false at the end of the input. Ctrl-C gives an empty line. */
 static bool read_line(chat *c, const char *prompt, text *line)

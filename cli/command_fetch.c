@@ -1,5 +1,5 @@
-/* `smidgen fetch`: brings a model here, checked. A file appears under its final name only when it is whole and its hash
- * is right (rename); two processes that want the same file share one download (lock). */
+/* `smidgen fetch`: brings a model here, checked. A file appears under its final name only when it is whole
+ * and its hash is right (rename); two processes that want the same file share one download (lock). */
 #include "catalogue.h"
 #include "commands.h"
 #include "download.h"
@@ -64,14 +64,16 @@ static bool check(target *t, const char *path, smidgen_error *error)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ download */
+/* ------------------------------------------------------------------------------------------------ download
+ */
 
 /* Percent-encodes what a path segment may not hold. */
 static void put_encoded(text *out, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)bytes[i];
-        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr("-._~/", c) != NULL;
+        bool plain =
+            (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr("-._~/", c) != NULL;
         if (plain && c != 0) {
             text_add(out, bytes + i, 1);
         } else {
@@ -225,7 +227,8 @@ static bool obtain(target *t, const catalogue_source *sources, size_t count, smi
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- targets */
+/* ------------------------------------------------------------------------------------------------- targets
+ */
 
 static bool set_address(target *t, catalogue_source *source, smidgen_error *error)
 {
@@ -233,7 +236,8 @@ static bool set_address(target *t, catalogue_source *source, smidgen_error *erro
     source->kind = hub ? SOURCE_HF : SOURCE_URL;
     source->address = hub ? t->what + 3 : t->what;
     if (!hub && strncmp(t->what, "https://", 8) != 0 && strncmp(t->what, "http://", 7) != 0) {
-        return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "Use https://, hf: or a name of the catalogue.",
+        return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "Use https://, hf: or a name of the catalogue.",
                          "%.200s: this kind of address is not supported", t->what);
     }
     char *cache = hub ? cache_path_hf(source->address, error) : NULL;
@@ -280,7 +284,8 @@ static bool fetch_target(target *t, const catalogue *c, smidgen_error *error)
     }
     char advice[160];
     catalogue_suggest(c, t->what, advice, sizeof advice);
-    return cli_error(error, SMIDGEN_ERROR_NOT_FOUND, advice, "\"%s\" is neither a file nor in the catalogue", t->what);
+    return cli_error(error, SMIDGEN_ERROR_NOT_FOUND, advice, "\"%s\" is neither a file nor in the catalogue",
+                     t->what);
 }
 
 static int list(const options *o, const catalogue *c)
@@ -373,7 +378,8 @@ int command_fetch(const options *o)
             report(&t);
         } else {
             status = fail(o, &error);
-            status = error.code == SMIDGEN_ERROR_CANCELLED && signals_interrupted() ? EXIT_INTERRUPTED : status;
+            status =
+                error.code == SMIDGEN_ERROR_CANCELLED && signals_interrupted() ? EXIT_INTERRUPTED : status;
         }
         free(t.path);
     }

@@ -117,8 +117,8 @@ static size_t print_folders(const options *o, const char *before, const char *na
             break;
         }
         if (i >= shared) {
-            print_format("%*s%s%.*s%s\n", 2 * depth, "", style_begin(o, stdout, STYLE_ACCENT), (int)(i - begin),
-                         name + begin, style_end(o, stdout));
+            print_format("%*s%s%.*s%s\n", 2 * depth, "", style_begin(o, stdout, STYLE_ACCENT),
+                         (int)(i - begin), name + begin, style_end(o, stdout));
         }
         begin = i + 1;
         depth++;
@@ -173,8 +173,8 @@ static void print_types(const options *o, const json_tree *tree)
                      type_weights > 0 ? 8 * type_bytes / type_weights : 0);
     }
     print_format("  %-7s %5.0f tensors %15.0f weights %11s %6.2f bits a weight\n", "total",
-                 node_number(node_get(tree, total, "tensors"), 0), weights, human_bytes((uint64_t)total_bytes, bytes),
-                 weights > 0 ? 8 * total_bytes / weights : 0);
+                 node_number(node_get(tree, total, "tensors"), 0), weights,
+                 human_bytes((uint64_t)total_bytes, bytes), weights > 0 ? 8 * total_bytes / weights : 0);
 }
 
 static bool print_tree(const options *o, const text *report, smidgen_error *error)

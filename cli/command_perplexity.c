@@ -1,6 +1,6 @@
 /* `smidgen perplexity`: how well a model predicts a text, and how far its distributions are from stored ones.
- * The text is cut into windows of --context tokens that do not overlap; the second half of each is scored, so that
- * every scored token has at least half a window before it. A rest shorter than a window is left out. */
+ * The text is cut into windows of --context tokens that do not overlap; the second half of each is scored, so
+ * that every scored token has at least half a window before it. A rest shorter than a window is left out. */
 #include "commands.h"
 #include "json.h"
 #include "logits_file.h"
@@ -16,14 +16,14 @@ typedef struct score {
     const loaded_model *m;
     id_list ids;
     int32_t context, first;
-    size_t windows, window; /* how many; the current one */
+    size_t windows, window;  /* how many; the current one */
     const int32_t *expected; /* [context] ids of the current window */
     logits_file save, against;
     bool saves, compares;
     float *log_p, *reference; /* [vocab_size] */
     double *kl;               /* [scored] */
     size_t scored, same_top;
-    double sum, sum_squares; /* of the negative log probabilities */
+    double sum, sum_squares;  /* of the negative log probabilities */
     double probability_error; /* sum of squared differences of the probability of the right token */
     size_t worst;             /* index of the largest divergence */
     smidgen_error *error;
@@ -84,7 +84,8 @@ static bool visit(void *context, int32_t position, const float *logits)
     double loss = -(double)s->log_p[next];
     s->sum += loss;
     s->sum_squares += loss * loss;
-    if ((s->saves && !logits_write(&s->save, next, s->log_p, s->error)) || (s->compares && !compare(s, next))) {
+    if ((s->saves && !logits_write(&s->save, next, s->log_p, s->error)) ||
+        (s->compares && !compare(s, next))) {
         s->failed = true;
         return false;
     }
@@ -116,7 +117,8 @@ static bool prepare(score *s, smidgen_error *error)
     }
     if (s->windows == 0) {
         return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "Give a longer text or a smaller --context.",
-                         "the text has %zu tokens: less than one window of %d", s->ids.count, (int)s->context);
+                         "the text has %zu tokens: less than one window of %d", s->ids.count,
+                         (int)s->context);
     }
     size_t vocab = (size_t)s->m->info.vocab_size, used = s->windows * (size_t)s->context;
     logits_header header = {(uint32_t)vocab, (uint32_t)s->context, (uint32_t)s->first, (uint32_t)s->windows,
@@ -155,11 +157,13 @@ static bool score_all(score *s, smidgen_error *error)
             char left[32];
             double seconds = cli_seconds() - begun, done = (double)(s->window + 1);
             remark(s->o, "window %zu of %zu  perplexity %.4f  %s left", s->window + 1, s->windows,
-                   exp(s->sum / (double)s->scored), human_duration(seconds / done * ((double)s->windows - done), left));
+                   exp(s->sum / (double)s->scored),
+                   human_duration(seconds / done * ((double)s->windows - done), left));
         }
     }
     if (fine && signals_interrupted()) {
-        fine = cli_error(error, SMIDGEN_ERROR_CANCELLED, "", "stopped after %zu of %zu windows", s->window, s->windows);
+        fine = cli_error(error, SMIDGEN_ERROR_CANCELLED, "", "stopped after %zu of %zu windows", s->window,
+                         s->windows);
     }
     free(ids);
     if (session != NULL) {
@@ -199,14 +203,15 @@ static void print_result(score *s)
     divergence d = s->compares ? summarise(s) : (divergence){0, 0, 0, 0};
     double top = (double)s->same_top / n, rms = sqrt(s->probability_error / n);
     if (!s->o->json) {
-        print_format("perplexity %.4f +- %.4f (%zu tokens in %zu windows of %d)\n", perplexity, uncertainty, s->scored,
-                     s->windows, (int)s->context);
+        print_format("perplexity %.4f +- %.4f (%zu tokens in %zu windows of %d)\n", perplexity, uncertainty,
+                     s->scored, s->windows, (int)s->context);
         if (s->compares) {
-            print_format("divergence mean %.6f  median %.6f  99 %% %.6f  largest %.6f (window %zu, position %zu)\n",
-                         d.mean, d.median, d.p99, d.largest, worst / per_window,
-                         (size_t)s->first + worst % per_window);
-            print_format("same top token %.2f %%, probability of the right token differs by %.3f %% (rms)\n", 100 * top,
-                         100 * rms);
+            print_format(
+                "divergence mean %.6f  median %.6f  99 %% %.6f  largest %.6f (window %zu, position %zu)\n",
+                d.mean, d.median, d.p99, d.largest, worst / per_window,
+                (size_t)s->first + worst % per_window);
+            print_format("same top token %.2f %%, probability of the right token differs by %.3f %% (rms)\n",
+                         100 * top, 100 * rms);
         }
         return;
     }

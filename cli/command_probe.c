@@ -22,8 +22,10 @@ static void print_machine(const json_tree *tree)
     char total[32], available[32];
     print_format("processor    %s (%s)\n", node_text(node_get(tree, cpu, "model"), "unknown"),
                  node_text(node_get(tree, cpu, "architecture"), "unknown"));
-    print_format("cores        %.0f physical, %.0f usable of %.0f logical\n", node_number(node_get(tree, cpu, "cores"), 0),
-                 node_number(node_get(tree, cpu, "cpus_usable"), 0), node_number(node_get(tree, cpu, "cpus_online"), 0));
+    print_format("cores        %.0f physical, %.0f usable of %.0f logical\n",
+                 node_number(node_get(tree, cpu, "cores"), 0),
+                 node_number(node_get(tree, cpu, "cpus_usable"), 0),
+                 node_number(node_get(tree, cpu, "cpus_online"), 0));
     print_format("has          ");
     print_list(tree, node_get(tree, cpu, "flags"));
     print_format("kernels      %s of ", node_text(node_get(tree, cpu, "kernel_set"), "?"));
@@ -32,7 +34,8 @@ static void print_machine(const json_tree *tree)
                  human_bytes((uint64_t)node_number(node_get(tree, memory, "total_bytes"), 0), total),
                  human_bytes((uint64_t)node_number(node_get(tree, memory, "available_bytes"), 0), available));
     print_format("system       %s\n", node_text(node_get(tree, tree->nodes, "os"), "unknown"));
-    print_format("smidgen      %s, commit %s, %s build, %s\n", smidgen_version(), BUILD_COMMIT, BUILD_TYPE, BUILD_COMPILER);
+    print_format("smidgen      %s, commit %s, %s build, %s\n", smidgen_version(), BUILD_COMMIT, BUILD_TYPE,
+                 BUILD_COMPILER);
 }
 
 int command_probe(const options *o)
@@ -59,10 +62,11 @@ int command_probe(const options *o)
 int command_version(const options *o)
 {
     if (o->json) {
-        print_format("{\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\",\"compiler\":\"%s\"}\n", smidgen_version(),
-                     BUILD_COMMIT, BUILD_TYPE, BUILD_COMPILER);
+        print_format("{\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\",\"compiler\":\"%s\"}\n",
+                     smidgen_version(), BUILD_COMMIT, BUILD_TYPE, BUILD_COMPILER);
     } else {
-        print_format("smidgen %s (%s, %s, %s)\n", smidgen_version(), BUILD_COMMIT, BUILD_TYPE, BUILD_COMPILER);
+        print_format("smidgen %s (%s, %s, %s)\n", smidgen_version(), BUILD_COMMIT, BUILD_TYPE,
+                     BUILD_COMPILER);
     }
     return 0;
 }

@@ -128,7 +128,8 @@ static void print_records(const loaded_model *m, const reply *r)
     }
 }
 
-static void print_reply(const options *o, const loaded_model *m, const reply *r, const id_list *prompt, uint64_t seed)
+static void print_reply(const options *o, const loaded_model *m, const reply *r, const id_list *prompt,
+                        uint64_t seed)
 {
     if (o->json) {
         print_json(m, r, prompt, seed);
@@ -160,8 +161,8 @@ static bool answer(const options *o, const loaded_model *m, reply *r, smidgen_er
     fine = session != NULL && smidgen_session_set_sampling(session, &choice.sampling, error) &&
            smidgen_session_set_prompt(session, prompt.ids, prompt.count, error) >= 0;
     if (fine && prompt.count == 0) {
-        fine = cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "Give a text, or \"-\" and a text on standard input.",
-                         "the prompt is empty");
+        fine = cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "Give a text, or \"-\" and a text on standard input.", "the prompt is empty");
     }
     fine = fine && reply_make(r, error);
     if (fine) {
@@ -184,7 +185,8 @@ int command_run(const options *o)
     memset(&r, 0, sizeof r);
     bool fine = model_load(&m, o, &error) && answer(o, &m, &r, &error);
     int status = fine ? 0 : fail(o, &error);
-    if ((fine && r.interrupted) || (!fine && error.code == SMIDGEN_ERROR_CANCELLED && signals_interrupted())) {
+    if ((fine && r.interrupted) ||
+        (!fine && error.code == SMIDGEN_ERROR_CANCELLED && signals_interrupted())) {
         status = EXIT_INTERRUPTED;
     }
     reply_free(&r);

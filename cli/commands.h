@@ -1,4 +1,5 @@
-/* The commands. Each returns the program's exit status: 0, or the number of a smidgen_error_code, or EXIT_INTERRUPTED. */
+/* The commands. Each returns the program's exit status: 0, or the number of a smidgen_error_code, or
+ * EXIT_INTERRUPTED. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

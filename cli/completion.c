@@ -122,15 +122,17 @@ static void zsh_option(const option_row *row)
 
 static void zsh_script(void)
 {
-    print_format("#compdef smidgen\n# zsh completion for smidgen; made by `smidgen completion zsh`.\n_smidgen()\n{\n"
-                 "    local -a commands\n    commands=(\n");
+    print_format(
+        "#compdef smidgen\n# zsh completion for smidgen; made by `smidgen completion zsh`.\n_smidgen()\n{\n"
+        "    local -a commands\n    commands=(\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         print_format("        '%s:", command_table[i].name);
         quoted(command_table[i].summary, true);
         print_format("'\n");
     }
-    print_format("    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
-                 "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n");
+    print_format(
+        "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
+        "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         print_format("    %s)\n        _arguments \\\n", command_table[i].name);
         for (size_t j = 0; j < option_count; j++) {
@@ -140,9 +142,10 @@ static void zsh_script(void)
         }
         for (int j = 0; j < 4 && command_table[i].arguments[j].name != NULL; j++) {
             const argument_row *a = &command_table[i].arguments[j];
-            const char *action = a->kind == ARGUMENT_SHELL ? "(bash zsh fish)"
+            const char *action = a->kind == ARGUMENT_SHELL     ? "(bash zsh fish)"
                                  : a->kind == ARGUMENT_COMMAND ? "($commands)"
-                                 : a->kind == ARGUMENT_TEXT ? "" : "_files";
+                                 : a->kind == ARGUMENT_TEXT    ? ""
+                                                               : "_files";
             print_format("            '%d:%s:%s' \\\n", j + 1, a->name, action);
         }
         print_format("            && return\n        ;;\n");
@@ -152,7 +155,8 @@ static void zsh_script(void)
 
 static void fish_script(void)
 {
-    print_format("# fish completion for smidgen; made by `smidgen completion fish`.\ncomplete -c smidgen -f\n");
+    print_format(
+        "# fish completion for smidgen; made by `smidgen completion fish`.\ncomplete -c smidgen -f\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         const command_row *command = &command_table[i];
         print_format("complete -c smidgen -n __fish_use_subcommand -a %s -d '", command->name);
@@ -163,7 +167,8 @@ static void fish_script(void)
             if (!option_applies(row, (command_id)i)) {
                 continue;
             }
-            print_format("complete -c smidgen -n '__fish_seen_subcommand_from %s' -l %s", command->name, row->name);
+            print_format("complete -c smidgen -n '__fish_seen_subcommand_from %s' -l %s", command->name,
+                         row->name);
             if (row->letter != 0) {
                 print_format(" -s %c", row->letter);
             }
@@ -178,8 +183,11 @@ static void fish_script(void)
         }
         argument_kind kind = command->arguments[0].kind;
         if (command->arguments[0].name != NULL) {
-            const char *action = kind == ARGUMENT_SHELL ? "-a 'bash zsh fish'" : kind == ARGUMENT_MODEL ? "-F" : "";
-            print_format("complete -c smidgen -n '__fish_seen_subcommand_from %s' %s\n", command->name, action);
+            const char *action = kind == ARGUMENT_SHELL   ? "-a 'bash zsh fish'"
+                                 : kind == ARGUMENT_MODEL ? "-F"
+                                                          : "";
+            print_format("complete -c smidgen -n '__fish_seen_subcommand_from %s' %s\n", command->name,
+                         action);
         }
     }
 }

@@ -1,6 +1,6 @@
-/* Owns downloads over HTTP(S), on libcurl. Keeps the bytes of a partial file only together with the validator (ETag or
- * Last-Modified) that proves what they belong to; without one it begins again. Follows redirects, but never from
- * https to http. */
+/* Owns downloads over HTTP(S), on libcurl. Keeps the bytes of a partial file only together with the validator
+ * (ETag or Last-Modified) that proves what they belong to; without one it begins again. Follows redirects,
+ * but never from https to http. */
 #include "download.h"
 
 #include "terminal.h"
@@ -39,8 +39,9 @@ typedef struct transfer {
 bool disk_error(smidgen_error *error, const char *what, const char *path, int number)
 {
     bool full = number == ENOSPC || number == EFBIG || number == EDQUOT;
-    return cli_error(error, SMIDGEN_ERROR_IO, full ? "Free some space and run it again: it goes on where it stopped."
-                                                   : "Check the permissions.",
+    return cli_error(error, SMIDGEN_ERROR_IO,
+                     full ? "Free some space and run it again: it goes on where it stopped."
+                          : "Check the permissions.",
                      "cannot %s %s: %s", what, path, full ? "the disk is full" : strerror(number));
 }
 
@@ -184,7 +185,8 @@ static bool enough_space(transfer *t)
         return true;
     }
     char needed_text[32], free_text[32];
-    cli_error(t->error, SMIDGEN_ERROR_IO, "Free some space, or choose another place with --output or XDG_CACHE_HOME.",
+    cli_error(t->error, SMIDGEN_ERROR_IO,
+              "Free some space, or choose another place with --output or XDG_CACHE_HOME.",
               "the disk is too full for %s: it needs %s more, %s are free", t->d->label,
               human_bytes(needed, needed_text), human_bytes(available, free_text));
     t->error->limit = available;
@@ -246,7 +248,8 @@ static size_t on_body(char *bytes, size_t unit, size_t count, void *context)
     return size;
 }
 
-static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                       curl_off_t up_now)
 {
     transfer *t = context;
     (void)total, (void)now, (void)up_total, (void)up_now;
@@ -254,7 +257,8 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
     return progress_update(&t->bar, t->at_bytes, all) ? 0 : 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ attempts */
+/* ------------------------------------------------------------------------------------------------ attempts
+ */
 
 #if LIBCURL_VERSION_NUM >= 0x075500
 static void restrict_protocols(CURL *curl, bool secure)
@@ -316,8 +320,8 @@ static outcome judge_status(transfer *t)
         return t->begin_bytes != 0 ? OUTCOME_RESTART : OUTCOME_FAILED;
     }
     if (t->status == 404 || t->status == 410) {
-        cli_error(t->error, SMIDGEN_ERROR_NOT_FOUND, "Check the address.", "the server has no such file: %.200s (%ld)",
-                  host, t->status);
+        cli_error(t->error, SMIDGEN_ERROR_NOT_FOUND, "Check the address.",
+                  "the server has no such file: %.200s (%ld)", host, t->status);
         return OUTCOME_FAILED;
     }
     bool refused = t->status == 401 || t->status == 403;
@@ -337,8 +341,10 @@ static outcome judge(transfer *t, CURLcode code)
         return OUTCOME_FAILED;
     }
     if (t->too_long) {
-        cli_error(t->error, SMIDGEN_ERROR_HASH_MISMATCH, "It is not the file that the catalogue names: do not use it.",
-                  "%s is longer than the expected %llu bytes", t->d->label, (unsigned long long)t->d->expected_bytes);
+        cli_error(t->error, SMIDGEN_ERROR_HASH_MISMATCH,
+                  "It is not the file that the catalogue names: do not use it.",
+                  "%s is longer than the expected %llu bytes", t->d->label,
+                  (unsigned long long)t->d->expected_bytes);
         return OUTCOME_FAILED;
     }
     if (code == CURLE_ABORTED_BY_CALLBACK) {
@@ -361,9 +367,11 @@ static outcome judge(transfer *t, CURLcode code)
     }
     bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
                     code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_TOO_MANY_REDIRECTS;
-    cli_error(t->error, SMIDGEN_ERROR_NETWORK, "Check the address and the connection; run it again to resume.",
+    cli_error(t->error, SMIDGEN_ERROR_NETWORK,
+              "Check the address and the connection; run it again to resume.",
               "the download of %s failed: %s", t->d->label,
-              code == CURLE_OK || code == CURLE_PARTIAL_FILE ? "the connection ended early" : curl_easy_strerror(code));
+              code == CURLE_OK || code == CURLE_PARTIAL_FILE ? "the connection ended early"
+                                                             : curl_easy_strerror(code));
     return hopeless ? OUTCOME_FAILED : OUTCOME_RETRY;
 }
 
@@ -422,7 +430,8 @@ static bool run_attempts(transfer *t)
         }
         if (result != OUTCOME_RETRY) {
             return t->error->code == SMIDGEN_ERROR_NONE
-                       ? cli_error(t->error, SMIDGEN_ERROR_NETWORK, "", "the server sends other bytes than were asked for")
+                       ? cli_error(t->error, SMIDGEN_ERROR_NETWORK, "",
+                                   "the server sends other bytes than were asked for")
                        : false;
         }
         if (t->at_bytes > furthest) { /* progress: a long file over a bad line may take many attempts */
@@ -436,7 +445,8 @@ static bool run_attempts(transfer *t)
         long server = t->retry_after > 0 && t->retry_after <= 60 ? t->retry_after * 1000 : 0;
         remark(o, "%s; trying again (%d of %d)", t->error->message, failures, o->retries);
         if (!wait_ms(server > wait ? server : wait)) {
-            return cli_error(t->error, SMIDGEN_ERROR_CANCELLED, "What was received is kept: run it again to resume.",
+            return cli_error(t->error, SMIDGEN_ERROR_CANCELLED,
+                             "What was received is kept: run it again to resume.",
                              "the download of %s was stopped", t->d->label);
         }
         wait = wait < 30000 ? 2 * wait : wait;
@@ -451,7 +461,8 @@ bool download_file(download *d, smidgen_error *error)
     t.error = error;
     d->linked_sha256[0] = 0;
     if (strlen(d->url) >= sizeof t.have.url) {
-        return cli_error(error, SMIDGEN_ERROR_LIMIT, "", "the address is longer than %zu bytes", sizeof t.have.url - 1);
+        return cli_error(error, SMIDGEN_ERROR_LIMIT, "", "the address is longer than %zu bytes",
+                         sizeof t.have.url - 1);
     }
     t.descriptor = open(d->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (t.descriptor < 0) {
@@ -460,7 +471,8 @@ bool download_file(download *d, smidgen_error *error)
     state_load(&t);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     t.curl = curl_easy_init();
-    bool fine = t.curl != NULL ? run_attempts(&t) : cli_error(error, SMIDGEN_ERROR_OUT_OF_MEMORY, "", "no memory for curl");
+    bool fine = t.curl != NULL ? run_attempts(&t)
+                               : cli_error(error, SMIDGEN_ERROR_OUT_OF_MEMORY, "", "no memory for curl");
     if (fine && fsync(t.descriptor) != 0) {
         fine = disk_error(error, "write", d->path, errno);
     }

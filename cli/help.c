@@ -52,8 +52,9 @@ static void print_rows(command_id command)
 
 void help_program(void)
 {
-    print_format("smidgen %s: language models on this machine\n\nusage: smidgen COMMAND [arguments] [options]\n\n",
-                 smidgen_version());
+    print_format(
+        "smidgen %s: language models on this machine\n\nusage: smidgen COMMAND [arguments] [options]\n\n",
+        smidgen_version());
     for (int i = 0; i < COMMAND_COUNT; i++) {
         print_format("  %-12s %s\n", command_table[i].name, command_table[i].summary);
     }
@@ -117,8 +118,9 @@ void help_markdown(void)
 #include "smidgen_errors.def"
 #undef SMIDGEN_ERROR_ROW
     };
-    print_format("## Commands\n\nEvery command also takes `-h, --help`, `-q, --quiet` (no progress, no remarks) and\n"
-                 "`--color auto|always|never`.\n");
+    print_format(
+        "## Commands\n\nEvery command also takes `-h, --help`, `-q, --quiet` (no progress, no remarks) and\n"
+        "`--color auto|always|never`.\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         markdown_command(&command_table[i], (command_id)i);
     }

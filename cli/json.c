@@ -119,7 +119,8 @@ void json_write_raw(json_writer *w, const char *key, const char *json, size_t si
     text_add(w->out, json, size);
 }
 
-/* ------------------------------------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------------------------------------- reading
+ */
 
 typedef struct json_parser {
     const char *start, *at, *end;
@@ -145,7 +146,9 @@ static bool read_hex(json_parser *p, unsigned *code)
     }
     for (int i = 0; i < 4; i++) {
         char c = *p->at++;
-        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int digit = c >= '0' && c <= '9'                 ? c - '0'
+                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                         : -1;
         if (digit < 0) {
             return false;
         }
@@ -254,7 +257,8 @@ static bool read_scalar(json_parser *p, node *n)
     }
     char digits[64];
     size_t size = 0;
-    while (p->at < p->end && size + 1 < sizeof digits && *p->at != 0 && strchr("+-.eE0123456789", *p->at) != NULL) {
+    while (p->at < p->end && size + 1 < sizeof digits && *p->at != 0 &&
+           strchr("+-.eE0123456789", *p->at) != NULL) {
         digits[size++] = *p->at++;
     }
     digits[size] = 0;
@@ -352,8 +356,8 @@ bool json_read(json_tree *tree, const char *bytes, size_t size, const char *what
     }
     free(p.open);
     if (!fine) {
-        cli_error(error, SMIDGEN_ERROR_BAD_FILE, "Check it with a JSON tool.", "%s is not valid JSON at byte %zu", what,
-                  (size_t)(p.at - p.start));
+        cli_error(error, SMIDGEN_ERROR_BAD_FILE, "Check it with a JSON tool.",
+                  "%s is not valid JSON at byte %zu", what, (size_t)(p.at - p.start));
         json_tree_free(tree);
     }
     return fine;

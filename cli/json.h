@@ -24,7 +24,8 @@ void json_write_raw(json_writer *w, const char *key, const char *json, size_t si
 
 typedef enum node_kind { NODE_NULL, NODE_BOOL, NODE_NUMBER, NODE_STRING, NODE_ARRAY, NODE_OBJECT } node_kind;
 
-/* A parsed value. Members and elements of a container follow it: first child at index + 1, next sibling at `next`. */
+/* A parsed value. Members and elements of a container follow it: first child at index + 1, next sibling at
+ * `next`. */
 typedef struct node {
     node_kind kind;
     const char *key;  /* of an object's member, terminated; NULL otherwise */
@@ -40,14 +41,16 @@ typedef struct json_tree {
     char *memory;
 } json_tree;
 
-/* `what` names the text in errors. Not recursive; fails with BAD_FILE and the place. Free with json_tree_free. */
+/* `what` names the text in errors. Not recursive; fails with BAD_FILE and the place. Free with
+ * json_tree_free. */
 bool json_read(json_tree *tree, const char *bytes, size_t size, const char *what, smidgen_error *error);
 void json_tree_free(json_tree *tree);
 
 /* NULL anywhere reads as absent. */
 const node *node_get(const json_tree *tree, const node *object, const char *key);
 const node *node_first(const json_tree *tree, const node *container);
-const node *node_next(const json_tree *tree, const node *container, const node *child); /* NULL after the last */
+const node *node_next(const json_tree *tree, const node *container,
+                      const node *child); /* NULL after the last */
 const char *node_text(const node *n, const char *fallback);
 double node_number(const node *n, double fallback);
 

@@ -50,7 +50,8 @@ bool logits_create(logits_file *f, const char *path, const logits_header *header
     f->header = *header;
     f->stream = fopen(path, "wb");
     if (f->stream == NULL) {
-        return cli_error(error, SMIDGEN_ERROR_IO, "Check the path.", "cannot write %s: %s", path, strerror(errno));
+        return cli_error(error, SMIDGEN_ERROR_IO, "Check the path.", "cannot write %s: %s", path,
+                         strerror(errno));
     }
     f->record = cli_allocate(record_bytes(f));
     put_u32(head + 8, VERSION);
@@ -61,7 +62,8 @@ bool logits_create(logits_file *f, const char *path, const logits_header *header
     put_u32(head + 32, (uint32_t)header->ids_hash);
     put_u32(head + 36, (uint32_t)(header->ids_hash >> 32));
     return fwrite(head, 1, sizeof head, f->stream) == sizeof head ||
-           cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", path, strerror(errno));
+           cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", path,
+                     strerror(errno));
 }
 
 bool logits_write(logits_file *f, int32_t next_token, const float *log_p, smidgen_error *error)
@@ -86,7 +88,8 @@ bool logits_write(logits_file *f, int32_t next_token, const float *log_p, smidge
     }
     size_t size = record_bytes(f);
     return fwrite(f->record, 1, size, f->stream) == size ||
-           cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", f->path, strerror(errno));
+           cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", f->path,
+                     strerror(errno));
 }
 
 bool logits_open(logits_file *f, const char *path, const logits_header *expected, smidgen_error *error)
@@ -102,19 +105,21 @@ bool logits_open(logits_file *f, const char *path, const logits_header *expected
     }
     if (fread(head, 1, sizeof head, f->stream) != sizeof head || memcmp(head, "SMLOGITS", 8) != 0 ||
         get_u32(head + 8) != VERSION) {
-        return cli_error(error, SMIDGEN_ERROR_BAD_FILE, "Write it with --save-logits.", "%s is no logits file", path);
+        return cli_error(error, SMIDGEN_ERROR_BAD_FILE, "Write it with --save-logits.",
+                         "%s is no logits file", path);
     }
     f->header.vocab_size = get_u32(head + 12);
     f->header.context_tokens = get_u32(head + 16);
     f->header.first_position = get_u32(head + 20);
     f->header.windows = get_u32(head + 24);
     f->header.ids_hash = get_u32(head + 32) | (uint64_t)get_u32(head + 36) << 32;
-    if (f->header.vocab_size != expected->vocab_size || f->header.context_tokens != expected->context_tokens ||
+    if (f->header.vocab_size != expected->vocab_size ||
+        f->header.context_tokens != expected->context_tokens ||
         f->header.first_position != expected->first_position || f->header.ids_hash != expected->ids_hash) {
         return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
                          "Use the same text, --context, --windows and tokenizer for both.",
-                         "%s was made of other tokens (vocabulary %u, windows of %u tokens)", path, f->header.vocab_size,
-                         f->header.context_tokens);
+                         "%s was made of other tokens (vocabulary %u, windows of %u tokens)", path,
+                         f->header.vocab_size, f->header.context_tokens);
     }
     f->record = cli_allocate(record_bytes(f));
     return true;
@@ -149,5 +154,6 @@ bool logits_close(logits_file *f, smidgen_error *error)
     free(f->record);
     f->stream = NULL;
     f->record = NULL;
-    return fine || cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", f->path, strerror(errno));
+    return fine || cli_error(error, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write %s: %s", f->path,
+                             strerror(errno));
 }

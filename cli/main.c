@@ -1,4 +1,5 @@
-/* The command line tool `smidgen`. Exit status: 0, the number of a smidgen_error_code, or 130 after Ctrl-C. */
+/* The command line tool `smidgen`. Exit status: 0, the number of a smidgen_error_code, or 130 after Ctrl-C.
+ */
 #include "commands.h"
 #include "terminal.h"
 

@@ -45,7 +45,8 @@ void model_unload(loaded_model *m)
     memset(m, 0, sizeof *m);
 }
 
-smidgen_session *session_create(const options *o, smidgen_model *model, int32_t context_tokens, smidgen_error *error)
+smidgen_session *session_create(const options *o, smidgen_model *model, int32_t context_tokens,
+                                smidgen_error *error)
 {
     smidgen_session_options settings;
     static const smidgen_kv_type types[] = {SMIDGEN_KV_F16, SMIDGEN_KV_Q8_0, SMIDGEN_KV_F32};
@@ -56,7 +57,8 @@ smidgen_session *session_create(const options *o, smidgen_model *model, int32_t 
     return smidgen_session_create(model, &settings, error);
 }
 
-/* ------------------------------------------------------------------------------------------------ sampling */
+/* ------------------------------------------------------------------------------------------------ sampling
+ */
 
 static bool read_bias(const char *word, smidgen_logit_bias *bias)
 {
@@ -78,7 +80,8 @@ static bool read_seed(const char *word, uint64_t *seed, smidgen_error *error)
     if (word == NULL) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        *seed = ((uint64_t)now.tv_sec * 1000000007u + (uint64_t)now.tv_nsec * 31u + (uint64_t)getpid()) & 0xFFFFFFFFu;
+        *seed = ((uint64_t)now.tv_sec * 1000000007u + (uint64_t)now.tv_nsec * 31u + (uint64_t)getpid()) &
+                0xFFFFFFFFu;
         return true;
     }
     char *rest = NULL;
@@ -148,7 +151,8 @@ void sampling_free(sampling_choice *s)
     text_free(&s->schema);
 }
 
-/* -------------------------------------------------------------------------------------------------- tokens */
+/* -------------------------------------------------------------------------------------------------- tokens
+ */
 
 bool ids_of_text(id_list *list, const smidgen_model *model, const char *bytes, size_t size, bool add_special,
                  bool parse_special, smidgen_error *error)
@@ -156,7 +160,8 @@ bool ids_of_text(id_list *list, const smidgen_model *model, const char *bytes, s
     size_t capacity = size / 3 + 16;
     for (;;) {
         list->ids = cli_resize(list->ids, capacity * sizeof *list->ids);
-        int64_t count = smidgen_tokenize(model, bytes, size, add_special, parse_special, list->ids, capacity, error);
+        int64_t count =
+            smidgen_tokenize(model, bytes, size, add_special, parse_special, list->ids, capacity, error);
         if (count < 0) {
             return false;
         }
@@ -180,7 +185,8 @@ bool ids_of_numbers(id_list *list, const char *numbers, int32_t vocab_size, smid
         errno = 0;
         long id = strtol(at, &rest, 10);
         if (rest == at || errno != 0 || id < 0 || id >= vocab_size) {
-            return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "Ids are whole numbers with blanks between them.",
+            return cli_error(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                             "Ids are whole numbers with blanks between them.",
                              "\"%.20s\" is no token id of this model (0 to %d)", at, (int)vocab_size - 1);
         }
         list->ids = cli_resize(list->ids, (list->count + 1) * sizeof *list->ids);
@@ -189,15 +195,16 @@ bool ids_of_numbers(id_list *list, const char *numbers, int32_t vocab_size, smid
     }
 }
 
-bool ids_of_chat(id_list *list, const loaded_model *m, const char *template_text, const smidgen_message *messages,
-                 size_t count, smidgen_error *error)
+bool ids_of_chat(id_list *list, const loaded_model *m, const char *template_text,
+                 const smidgen_message *messages, size_t count, smidgen_error *error)
 {
     text rendered = {NULL, 0, 0};
     size_t capacity = 4096;
     int64_t size;
     for (;;) {
         text_reserve(&rendered, capacity);
-        size = smidgen_render_chat(m->model, template_text, messages, count, true, rendered.bytes, capacity, error);
+        size = smidgen_render_chat(m->model, template_text, messages, count, true, rendered.bytes, capacity,
+                                   error);
         if (size < 0 || (size_t)size <= capacity) {
             break;
         }
@@ -221,7 +228,8 @@ bool text_of_ids(text *t, const smidgen_model *model, const int32_t *ids, size_t
     size_t capacity = count * 8 + 64;
     for (;;) {
         text_reserve(t, capacity);
-        int64_t size = smidgen_detokenize(model, ids, count, render_special, t->bytes + t->size, capacity, error);
+        int64_t size =
+            smidgen_detokenize(model, ids, count, render_special, t->bytes + t->size, capacity, error);
         if (size < 0) {
             return false;
         }
@@ -241,7 +249,8 @@ void ids_free(id_list *list)
     list->count = 0;
 }
 
-/* -------------------------------------------------------------------------------------------------- replies */
+/* -------------------------------------------------------------------------------------------------- replies
+ */
 
 static void take_text(reply *r)
 {

@@ -1,4 +1,5 @@
-/* What the commands that compute share: opening a model, sampling options, tokens, and the loop that makes a reply. */
+/* What the commands that compute share: opening a model, sampling options, tokens, and the loop that makes a
+ * reply. */
 #ifndef CLI_MODEL_H
 #define CLI_MODEL_H
 
@@ -12,11 +13,13 @@ typedef struct loaded_model {
     double load_seconds;
 } loaded_model;
 
-/* Opens the model that o->arguments[0] names, with a progress bar. Close with model_unload, also after a failure. */
+/* Opens the model that o->arguments[0] names, with a progress bar. Close with model_unload, also after a
+ * failure. */
 bool model_load(loaded_model *m, const options *o, smidgen_error *error);
 void model_unload(loaded_model *m);
 
-smidgen_session *session_create(const options *o, smidgen_model *model, int32_t context_tokens, smidgen_error *error);
+smidgen_session *session_create(const options *o, smidgen_model *model, int32_t context_tokens,
+                                smidgen_error *error);
 
 /* What a smidgen_sampling points to. */
 typedef struct sampling_choice {
@@ -38,9 +41,10 @@ bool ids_of_text(id_list *list, const smidgen_model *model, const char *bytes, s
                  bool parse_special, smidgen_error *error);
 /* "1 2 3", commas and brackets are allowed; every id below vocab_size. */
 bool ids_of_numbers(id_list *list, const char *numbers, int32_t vocab_size, smidgen_error *error);
-/* Chat messages through the template, as tokens; BOS goes in front where the model wants it and the template has none. */
-bool ids_of_chat(id_list *list, const loaded_model *m, const char *template_text, const smidgen_message *messages,
-                 size_t count, smidgen_error *error);
+/* Chat messages through the template, as tokens; BOS goes in front where the model wants it and the template
+ * has none. */
+bool ids_of_chat(id_list *list, const loaded_model *m, const char *template_text,
+                 const smidgen_message *messages, size_t count, smidgen_error *error);
 bool text_of_ids(text *t, const smidgen_model *model, const int32_t *ids, size_t count, bool render_special,
                  smidgen_error *error);
 void ids_free(id_list *list);
@@ -56,7 +60,7 @@ typedef struct reply {
     smidgen_session *session;
     int32_t max_tokens; /* 0: no limit */
     int32_t logprobs;
-    bool stream;        /* print the text while it is made */
+    bool stream; /* print the text while it is made */
 
     text text;
     id_list ids;
@@ -66,8 +70,9 @@ typedef struct reply {
     smidgen_usage usage;
 } reply;
 
-/* Runs the session until the reply ends, max_tokens is reached, Ctrl-C is pressed or the output goes away. The reader
- * of the session's queue has been given its prompt before. Free with reply_free, also after a failure. */
+/* Runs the session until the reply ends, max_tokens is reached, Ctrl-C is pressed or the output goes away.
+ * The reader of the session's queue has been given its prompt before. Free with reply_free, also after a
+ * failure. */
 bool reply_make(reply *r, smidgen_error *error);
 void reply_free(reply *r);
 /* "stop", "length", "max_tokens", "interrupted". */

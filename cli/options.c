@@ -28,7 +28,8 @@ static const option_row *find_option(command_id command, const char *name, size_
 {
     for (size_t i = 0; i < option_count; i++) {
         const option_row *row = &option_table[i];
-        bool same = letter != 0 ? row->letter == letter : strlen(row->name) == size && memcmp(row->name, name, size) == 0;
+        bool same = letter != 0 ? row->letter == letter
+                                : strlen(row->name) == size && memcmp(row->name, name, size) == 0;
         if (same && option_applies(row, command)) {
             return row;
         }
@@ -36,7 +37,8 @@ static const option_row *find_option(command_id command, const char *name, size_
     return NULL;
 }
 
-static bool usage_error(const options *o, const char *advice, const char *format, const char *a, const char *b)
+static bool usage_error(const options *o, const char *advice, const char *format, const char *a,
+                        const char *b)
 {
     char message[256];
     /* The formats are literals of this file with two %s. */
@@ -61,7 +63,8 @@ static bool unknown_option(const options *o, const char *word)
     }
     char advice[160];
     if (best != NULL) {
-        snprintf(advice, sizeof advice, "Did you mean --%s? `smidgen help %s` lists the options.", best, command);
+        snprintf(advice, sizeof advice, "Did you mean --%s? `smidgen help %s` lists the options.", best,
+                 command);
     } else {
         snprintf(advice, sizeof advice, "`smidgen help %s` lists the options.", command);
     }
@@ -159,8 +162,8 @@ static bool parse_option(options *o, int word_count, char *const *words, int *at
     }
     if (row->kind == OPTION_FLAG) {
         if (value != NULL) {
-            return usage_error(o, "Leave the value out; give short options one by one.", "%s: --%s takes no value", word,
-                               row->name);
+            return usage_error(o, "Leave the value out; give short options one by one.",
+                               "%s: --%s takes no value", word, row->name);
         }
         return set_value(o, row, NULL);
     }
@@ -177,8 +180,8 @@ static bool parse_argument(options *o, const char *word)
 {
     const command_row *command = &command_table[o->command];
     if (o->argument_count == 4 || command->arguments[o->argument_count].name == NULL) {
-        return usage_error(o, "Put a text of several words into quotes.", "%s: \"%s\" is one argument too many",
-                           command->name, word);
+        return usage_error(o, "Put a text of several words into quotes.",
+                           "%s: \"%s\" is one argument too many", command->name, word);
     }
     o->arguments[o->argument_count++] = word;
     return true;
@@ -218,8 +221,10 @@ static bool check_arguments(const options *o)
     for (int i = o->argument_count; i < 4 && arguments[i].name != NULL; i++) {
         if (arguments[i].required && !o->help) {
             char advice[160];
-            snprintf(advice, sizeof advice, "`smidgen help %s` shows how it is used.", command_table[o->command].name);
-            return usage_error(o, advice, "%s: %s is missing", command_table[o->command].name, arguments[i].name);
+            snprintf(advice, sizeof advice, "`smidgen help %s` shows how it is used.",
+                     command_table[o->command].name);
+            return usage_error(o, advice, "%s: %s is missing", command_table[o->command].name,
+                               arguments[i].name);
         }
     }
     return true;

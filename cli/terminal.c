@@ -1,4 +1,5 @@
-/* Owns everything that the tool says to people. The only state of the program is the flag that Ctrl-C sets. */
+/* Owns everything that the tool says to people. The only state of the program is the flag that Ctrl-C sets.
+ */
 #include "terminal.h"
 
 #include "json.h"
@@ -85,7 +86,8 @@ int fail(const options *o, const smidgen_error *error)
         text_free(&line);
     } else {
         fflush(stdout);
-        fprintf(stderr, "%serror:%s %s\n", style_begin(o, stderr, STYLE_ERROR), style_end(o, stderr), error->message);
+        fprintf(stderr, "%serror:%s %s\n", style_begin(o, stderr, STYLE_ERROR), style_end(o, stderr),
+                error->message);
         if (error->advice[0] != 0) {
             fprintf(stderr, "%s hint:%s %s\n", style_begin(o, stderr, STYLE_STRONG), style_end(o, stderr),
                     error->advice);
@@ -149,15 +151,16 @@ int print_finish(const options *o, int status)
     if (fine || status != 0 || errno == EPIPE || output_abandoned()) {
         return status;
     }
-    return fail_with(o, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write the output%s%s", errno != 0 ? ": " : "",
-                     errno != 0 ? strerror(errno) : "");
+    return fail_with(o, SMIDGEN_ERROR_IO, "Check the disk.", "cannot write the output%s%s",
+                     errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
 }
 
 progress progress_begin(const options *o, const char *label, uint64_t first_bytes)
 {
     const char *slash = strrchr(label, '/'); /* of an address, the file's name is enough */
     label = slash != NULL ? slash + 1 : label;
-    progress p = {o, label, !o->quiet && !o->json && isatty(STDERR_FILENO) == 1, cli_seconds(), 0, first_bytes, false};
+    progress p = {o,           label, !o->quiet && !o->json && isatty(STDERR_FILENO) == 1, cli_seconds(), 0,
+                  first_bytes, false};
     return p;
 }
 
@@ -183,8 +186,8 @@ static void draw(progress *p, uint64_t done, uint64_t total, double now)
         bar[width] = 0;
         human_bytes(total, total_text);
         human_duration(rate > 0 ? (double)(total - (done < total ? done : total)) / rate : 0, left_text);
-        used = snprintf(line, sizeof line, "%s [%s] %3.0f %%  %s of %s  %s/s  %s left", p->label, bar, 100 * share,
-                        done_text, total_text, rate_text, left_text);
+        used = snprintf(line, sizeof line, "%s [%s] %3.0f %%  %s of %s  %s/s  %s left", p->label, bar,
+                        100 * share, done_text, total_text, rate_text, left_text);
     } else {
         used = snprintf(line, sizeof line, "%s  %s  %s/s", p->label, done_text, rate_text);
     }

@@ -8,8 +8,8 @@
 
 /* Prints an error (as one JSON line with --json) and its advice to stderr; returns the exit status. */
 int fail(const options *o, const smidgen_error *error);
-__attribute__((format(printf, 4, 5))) int fail_with(const options *o, smidgen_error_code code, const char *advice,
-                                                    const char *format, ...);
+__attribute__((format(printf, 4, 5))) int fail_with(const options *o, smidgen_error_code code,
+                                                    const char *advice, const char *format, ...);
 /* A remark on stderr, unless --quiet. */
 __attribute__((format(printf, 2, 3))) void remark(const options *o, const char *format, ...);
 
@@ -19,7 +19,8 @@ typedef enum style { STYLE_NONE, STYLE_ERROR, STYLE_STRONG, STYLE_FAINT, STYLE_A
 const char *style_begin(const options *o, FILE *stream, style s);
 const char *style_end(const options *o, FILE *stream);
 
-/* Standard output that goes away (a closed pipe) is no error: these return false, and the command ends quietly. */
+/* Standard output that goes away (a closed pipe) is no error: these return false, and the command ends
+ * quietly. */
 bool print_bytes(const char *bytes, size_t size);
 __attribute__((format(printf, 1, 2))) bool print_format(const char *format, ...);
 bool print_flush(void);
@@ -42,7 +43,8 @@ typedef struct progress {
 } progress;
 
 progress progress_begin(const options *o, const char *label, uint64_t first_bytes);
-/* As the library's callbacks want it (context: a progress *): draws at most ten times a second; false after Ctrl-C. */
+/* As the library's callbacks want it (context: a progress *): draws at most ten times a second; false after
+ * Ctrl-C. */
 bool progress_update(void *context, uint64_t done_bytes, uint64_t total_bytes);
 void progress_end(progress *p);
 

@@ -1,4 +1,5 @@
-/* Growing text, whole files, and numbers for people. Where memory ends, the program ends (exit OUT_OF_MEMORY). */
+/* Growing text, whole files, and numbers for people. Where memory ends, the program ends (exit
+ * OUT_OF_MEMORY). */
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 

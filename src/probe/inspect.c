@@ -1,5 +1,6 @@
-/* Owns smidgen_inspect_json: what a model file holds, in the file's own words. Reads headers only, computes nothing
- * from weights, and accepts every file that formats/checkpoint.h accepts, also where no model family knows it. */
+/* Owns smidgen_inspect_json: what a model file holds, in the file's own words. Reads headers only, computes
+ * nothing from weights, and accepts every file that formats/checkpoint.h accepts, also where no model family
+ * knows it. */
 #include "base/error.h"
 #include "base/file.h"
 #include "formats/checkpoint.h"
@@ -11,7 +12,7 @@ enum { TYPE_SLOTS = 64, DEFAULT_ARRAY_LIMIT = 8 };
 
 static const char *gguf_type_name(gguf_type type)
 {
-    static const char *const names[] = {"u8", "i8", "u16", "i16", "u32", "i32", "f32",
+    static const char *const names[] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
                                         "bool", "string", "array", "u64", "i64", "f64"};
     return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "?";
 }

@@ -1,8 +1,10 @@
-/* Owns the writing of JSON for reports. Allocates nothing; numbers are written so that they read back unchanged. */
+/* Owns the writing of JSON for reports. Allocates nothing; numbers are written so that they read back
+ * unchanged. */
 #include "probe/json_out.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_out json_out_begin(char *text, size_t capacity)
@@ -20,7 +22,8 @@ static void put(json_out *o, const char *bytes, size_t size)
     o->size_bytes += size;
 }
 
-/* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+/* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates, at most
+ * U+10FFFF). */
 static size_t sequence_bytes(const unsigned char *p, size_t left)
 {
     size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : 0;
@@ -127,11 +130,14 @@ void json_out_number(json_out *o, const char *key, double value)
         put(o, "null", 4);
         return;
     }
-    /* The shortest of the two forms that reads back as the same float or double. */
-    int written = snprintf(digits, sizeof digits, "%.9g", value);
-    double back = 0;
-    if (sscanf(digits, "%lf", &back) != 1 || back != value) {
-        written = snprintf(digits, sizeof digits, "%.17g", value);
+    /* The shortest form that reads back unchanged, as a float where it is one. */
+    bool is_float = (double)(float)value == value;
+    int written = 0;
+    for (int digit_count = is_float ? 6 : 15; digit_count <= 17; digit_count++) {
+        written = snprintf(digits, sizeof digits, "%.*g", digit_count, value);
+        if (is_float ? strtof(digits, NULL) == (float)value : strtod(digits, NULL) == value) {
+            break;
+        }
     }
     char *comma = strchr(digits, ','); /* the host program may have set a locale */
     if (comma != NULL) {

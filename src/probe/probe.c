@@ -24,8 +24,8 @@ static void write_flags(json_out *o, const char *flags)
 
 static void write_kernel_sets(json_out *o)
 {
-    static const cpu_isa all[] = {CPU_ISA_SCALAR, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_NEON, CPU_ISA_WASM128,
-                                  CPU_ISA_RELAXED};
+    static const cpu_isa all[] = {CPU_ISA_SCALAR, CPU_ISA_AVX2,    CPU_ISA_AVX512,
+                                  CPU_ISA_NEON,   CPU_ISA_WASM128, CPU_ISA_RELAXED};
     json_out_text(o, "kernel_set", cpu_isa_name(cpu_isa_choose()));
     json_out_open(o, "kernel_sets", '[');
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

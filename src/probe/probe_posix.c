@@ -1,5 +1,5 @@
-/* Fills probe_machine from a POSIX system: sysconf and uname everywhere, /proc and /sys where they exist (Linux).
- * A file that is missing or malformed leaves its field unknown; nothing here can fail. */
+/* Fills probe_machine from a POSIX system: sysconf and uname everywhere, /proc and /sys where they exist
+ * (Linux). A file that is missing or malformed leaves its field unknown; nothing here can fail. */
 #include "probe/probe.h"
 
 #include <fcntl.h>
@@ -60,9 +60,10 @@ static bool find_line(const char *text, const char *key, char *out, size_t capac
 static void pick_flags(const char *all, char *out, size_t capacity)
 {
     static const char *const wanted[] = {
-        "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq",
-        "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx512_vbmi", "amx_tile", "amx_int8", "amx_bf16",
-        "asimd", "asimddp", "asimdhp", "fphp", "i8mm", "bf16", "sve", "sve2", "sme"};
+        "sse4_2",   "avx",      "f16c",     "fma",         "avx2",        "avx_vnni",    "avx512f",
+        "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx512_vbmi",
+        "amx_tile", "amx_int8", "amx_bf16", "asimd",       "asimddp",     "asimdhp",     "fphp",
+        "i8mm",     "bf16",     "sve",      "sve2",        "sme"};
     size_t used = 0;
     out[0] = 0;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {

