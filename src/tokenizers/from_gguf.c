@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/bytes.h"
-#include "tokenizers/internal.h"
+#include "tokenizers/json_parts.h"
 
 enum gguf_token_type { TOKEN_NORMAL = 1, TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_USER_DEFINED, TOKEN_UNUSED, TOKEN_BYTE };
 
@@ -72,18 +72,10 @@ static const struct pre_entry *find_pre(const char *name)
 
 static bool add_split(tokenizer *t, const char *expression, smidgen_error *error)
 {
-    splitter *s = arena_allocate(&t->arena, sizeof *s);
-    bool out_of_memory = s == NULL;
-    if (s != NULL && splitter_parse(s, &t->arena, expression, strlen(expression), &out_of_memory)) {
-        pre_tokenizer_stage *stage = &t->pre_tokenizers[t->pre_tokenizer_count++];
-        *stage = (pre_tokenizer_stage){.kind = PRE_SPLIT, .behaviour = SPLIT_ISOLATED,
-                                       .pattern = {.kind = PATTERN_SPLITTER, .splitter = s}};
-        return true;
-    }
-    if (out_of_memory) {
-        return error_set_memory(error, "a pre-tokenizer", sizeof *s);
-    }
-    return error_set(error, SMIDGEN_ERROR_INTERNAL, "the built-in expression \"%s\" cannot be read", expression);
+    pre_tokenizer_stage stage = {.kind = PRE_SPLIT, .behaviour = SPLIT_ISOLATED};
+    bool ok = pattern_from_expression(t, expression, strlen(expression), &stage.pattern, error);
+    t->pre_tokenizers[t->pre_tokenizer_count++] = stage;
+    return ok;
 }
 
 static const gguf_value *string_array(const gguf_file *g, const char *key, smidgen_error *error)

@@ -18,17 +18,11 @@ typedef enum tokenizer_algorithm {
     TOKENIZER_CHARACTERS,    /* one character, one token: CTC vocabularies */
 } tokenizer_algorithm;
 
-typedef struct text_span {
-    const char *text;
-    size_t size_bytes;
-} text_span;
-
 /* ---- normaliser */
 
 typedef enum normalizer_kind {
     NORMALIZER_NFC, NORMALIZER_NFD, NORMALIZER_NFKC, NORMALIZER_NFKD, NORMALIZER_LOWERCASE, NORMALIZER_STRIP_ACCENTS,
     NORMALIZER_CLEAN, NORMALIZER_CHINESE, NORMALIZER_REPLACE, NORMALIZER_PREPEND, NORMALIZER_STRIP, NORMALIZER_CHARSMAP,
-    NORMALIZER_NMT, NORMALIZER_BYTE_LEVEL,
 } normalizer_kind;
 
 typedef struct normalizer_stage {
@@ -47,6 +41,7 @@ typedef enum split_behaviour {
 
 typedef enum pattern_kind {
     PATTERN_TEXT, PATTERN_SPLITTER, PATTERN_PCRE2, PATTERN_SPACES, PATTERN_PUNCTUATION, PATTERN_DIGITS,
+    PATTERN_WORDS,
 } pattern_kind;
 
 /* Anything that cuts a text into matches and what lies between. */
@@ -106,7 +101,7 @@ typedef struct bpe_model {
 } bpe_model;
 
 typedef struct unigram_model {
-    const float *scores;   /* [vocabulary] */
+    const double *scores;  /* [vocabulary]; NAN: not of the model */
     const int32_t *sorted; /* [sorted_count] ids in the order of their spelling's bytes */
     uint32_t sorted_count;
     uint32_t first[257];   /* where each first byte begins in sorted */
@@ -135,6 +130,7 @@ struct tokenizer {
     bool joins_pieces;        /* decode is the sequence of vocabulary pieces ... */
     bool strips_first_space;  /* ... without one space in front */
     bool turns_suffix_to_space;
+    bool trims_text;          /* no white space around a decoded text */
     bool joins_with_space;    /* no decoder at all: tokens with spaces between them */
     const int32_t *before, *after; /* what TOKENIZER_ADD_SPECIAL puts around a text */
     int32_t before_count, after_count;
@@ -172,6 +168,7 @@ void model_encode(encoding *e, const char *text, size_t size);
 void bpe_encode(encoding *e, const char *text, size_t size);
 void unigram_encode(encoding *e, const char *text, size_t size);
 void wordpiece_encode(encoding *e, const char *text, size_t size);
+void characters_encode(encoding *e, const char *text, size_t size);
 
 /* The text after all normalisers; valid until the next call. text is given back where nothing changes it. */
 text_span normalizer_run(encoding *e, const char *text, size_t size);
@@ -196,7 +193,11 @@ bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left
                     smidgen_error *error);
 /* Byte symbols, and whether merges cross word borders; after vocabulary and flags are complete. */
 void bpe_finish(tokenizer *t);
-/* pieces of the vocabulary from the spellings; `how` converts one token into at most `size` bytes (see decoder.c). */
+/* Sorts the tokens; scores are there, NAN for tokens that are not of the model. */
+bool unigram_finish(tokenizer *t);
+void encoding_open(encoding *e, const tokenizer *t);
+void encoding_close(encoding *e);
+/* pieces of the vocabulary from the spellings and the decoder's stages. */
 bool decoder_make_pieces(tokenizer *t, smidgen_error *error);
 /* Marks tokens that end a reply by their spelling. */
 void special_mark_ends(tokenizer *t);

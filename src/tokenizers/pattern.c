@@ -28,6 +28,7 @@ static bool is_in_class(pattern_kind kind, uint32_t c)
 {
     return kind == PATTERN_SPACES   ? (unicode_mask(c) & UNICODE_SPACES) != 0
            : kind == PATTERN_DIGITS ? (unicode_mask(c) & UNICODE_NUMBERS) != 0
+           : kind == PATTERN_WORDS  ? unicode_is_word(c)
                                     : unicode_is_bert_punctuation(c);
 }
 

@@ -12,6 +12,11 @@ typedef struct scratch {
     bool failed;
 } scratch;
 
+typedef struct text_span {
+    const char *text; /* [size_bytes], not terminated */
+    size_t size_bytes;
+} text_span;
+
 void scratch_close(scratch *s);
 /* Room for size_bytes in all; the contents are kept. */
 bool scratch_reserve(scratch *s, size_t size_bytes);

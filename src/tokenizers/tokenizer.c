@@ -86,7 +86,7 @@ static void encode_text(encoding *e, const char *text, size_t size)
     encode_section(e, text + at, size - at, at == 0);
 }
 
-static void encoding_close(encoding *e)
+void encoding_close(encoding *e)
 {
     scratch_close(&e->symbols);
     scratch_close(&e->heap);
@@ -99,7 +99,7 @@ static void encoding_close(encoding *e)
     }
 }
 
-static void encoding_open(encoding *e, const tokenizer *t)
+void encoding_open(encoding *e, const tokenizer *t)
 {
     *e = (encoding){.t = t};
     const smidgen_allocator *allocator = t->arena.allocator;
@@ -159,7 +159,9 @@ void model_encode(encoding *e, const char *text, size_t size)
     switch (e->t->algorithm) {
     case TOKENIZER_BPE:
     case TOKENIZER_SENTENCEPIECE: bpe_encode(e, text, size); break;
-    default: break;
+    case TOKENIZER_UNIGRAM: unigram_encode(e, text, size); break;
+    case TOKENIZER_WORDPIECE: wordpiece_encode(e, text, size); break;
+    case TOKENIZER_CHARACTERS: characters_encode(e, text, size); break;
     }
 }
 

@@ -1,4 +1,4 @@
-/* Owns the category table. What lies outside it: CJK extension letters from U+20000 on, and private use. */
+/* Owns the tables of categories and of lower case. What lies outside it: CJK extension letters from U+20000 on, and private use. */
 #include "tokenizers/unicode.h"
 
 #include "tokenizers/unicode_tables.inc"
@@ -27,9 +27,8 @@ static uint32_t category_of(uint32_t c)
         }
         c = c - TAG_BEGIN + TABLE_END;
     }
-    uint32_t block = unicode_category_index[c >> UNICODE_CATEGORY_SHIFT];
-    uint32_t within = c & ((1u << UNICODE_CATEGORY_SHIFT) - 1);
-    return unicode_category_data[(block << UNICODE_CATEGORY_SHIFT) + within];
+    uint32_t inner = unicode_category_inner[((uint32_t)unicode_category_outer[c >> 8] << 4) + (c >> 4 & 15)];
+    return unicode_category_data[(inner << 4) + (c & 15)];
 }
 
 uint32_t unicode_mask(uint32_t c)
@@ -54,4 +53,27 @@ bool unicode_is_bert_punctuation(uint32_t c)
         return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
     }
     return (unicode_mask(c) & UNICODE_PUNCTUATION) != 0;
+}
+
+uint32_t unicode_lower(uint32_t c)
+{
+    if (c < 0x80) {
+        return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    }
+    size_t low = 0, high = sizeof unicode_lower_start / sizeof unicode_lower_start[0];
+    while (low < high) { /* the last range that begins at or before c */
+        size_t middle = (low + high) / 2;
+        if (unicode_lower_start[middle] <= c) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) {
+        return c;
+    }
+    uint32_t distance = c - unicode_lower_start[low - 1], shape = unicode_lower_count[low - 1];
+    uint32_t stride = shape & 3, count = shape >> 2;
+    bool is_in = distance % stride == 0 && distance / stride < count;
+    return is_in ? (uint32_t)((int32_t)c + unicode_lower_delta[low - 1]) : c;
 }
