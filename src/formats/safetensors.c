@@ -125,7 +125,7 @@ static bool read_tensor(reader *r, const char *key, size_t key_bytes, const json
                          "tensor '%s' has type %s, which is not supported", name.text,
                          name_printable(text, strlen(text)).text);
     }
-    uint64_t weights, begin, end, bytes;
+    uint64_t weights = 0, begin = 0, end = 0, bytes = 0;
     if (!read_shape(r, name.text, shape, t, &weights) || !read_extent(r, name.text, offsets, &begin, &end)) {
         return false;
     }
