@@ -217,6 +217,12 @@ int64_t json_integer(const json_value *value, int64_t fallback)
     return fallback;
 }
 
+bool json_is_integer(const json_value *value)
+{
+    yyjson_val *v = value_of(value);
+    return yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX);
+}
+
 const char *json_string(const json_value *value, size_t *size_bytes)
 {
     yyjson_val *v = value_of(value);

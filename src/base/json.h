@@ -40,6 +40,8 @@ bool json_next(json_iterator *it);
 bool json_bool(const json_value *value, bool fallback);
 double json_number(const json_value *value, double fallback);
 int64_t json_integer(const json_value *value, int64_t fallback); /* also where the number is not whole or too large */
+/* Written as a whole number, without fraction or exponent, that fits 64 bits. */
+bool json_is_integer(const json_value *value);
 /* Terminated UTF-8 and its length (may contain zero bytes); NULL where it is no string. */
 const char *json_string(const json_value *value, size_t *size_bytes);
 bool json_is_string(const json_value *value, const char *text);

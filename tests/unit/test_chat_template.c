@@ -79,29 +79,92 @@ TEST(chat_template_of_real_models_renders_the_reference_text)
     check_real("qwen-1.5b");
 }
 
-/* Each row: template, variables, expected text. Expected texts are what Python's jinja2 3.1 gives with
- * trim_blocks, lstrip_blocks and loop controls. */
-static void check_rows(const char *const rows[][3], size_t count)
+/* A file under tests/data, parsed; its text lies in the arena. */
+static json_document *open_json(arena *a, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        arena a;
-        arena_init(&a, &memory_system);
-        smidgen_error error;
-        const char *text = render(&a, rows[i][0], rows[i][1], &error);
-        if (text == NULL || strcmp(text, rows[i][2]) != 0) {
-            test_fail(__FILE__, __LINE__, "%s\n  gives    \"%s\"\n  expected \"%s\"", rows[i][0],
-                      text == NULL ? error.message : text, rows[i][2]);
-        }
-        arena_close(&a);
-    }
+    smidgen_error error;
+    uint64_t size;
+    char *text = file_read_all(a, test_data(name), 16 << 20, &size, &error);
+    return text == NULL ? NULL : json_parse(text, (size_t)size, name, &memory_system, &error);
 }
 
-TEST(chat_template_evaluates_simple_expressions)
+/* What Python's jinja2 makes of some hundred small templates (tests/oracles/jinja_language.py). */
+TEST(chat_template_language_agrees_with_jinja2)
 {
-    static const char *const rows[][3] = {
-        {"{{ 1 + 2 * 3 }}", NULL, "7"},
-        {"{{ 'a' ~ 1 ~ none }}", NULL, "a1None"},
-        {"{% for x in [1,2,3] %}{{ x }}{% if not loop.last %},{% endif %}{% endfor %}", NULL, "1,2,3"},
-    };
-    check_rows(rows, sizeof rows / sizeof rows[0]);
+    arena a, scratch;
+    arena_init(&a, &memory_system);
+    json_document *document = open_json(&a, "templates/language.json");
+    REQUIRE(document != NULL);
+    const json_value *root = json_root(document);
+    const char *variables = json_string(json_get(root, "variables"), NULL);
+    int cases = 0;
+    for (json_iterator it = json_iterate(json_get(root, "cases")); json_next(&it); cases++) {
+        smidgen_error error = {0};
+        arena_init(&scratch, &memory_system);
+        const char *source = json_string(json_get(it.value, "template"), NULL);
+        const char *expected = json_string(json_get(it.value, "text"), NULL);
+        const char *text = render(&scratch, source, variables, &error);
+        if (expected == NULL ? text != NULL : text == NULL || strcmp(text, expected) != 0) {
+            test_fail(__FILE__, __LINE__, "%s\n  gives    \"%s\"\n  expected \"%s\"", source,
+                      text == NULL ? error.message : text, expected == NULL ? "(an error)" : expected);
+        }
+        CHECK(text != NULL || error.code == SMIDGEN_ERROR_TEMPLATE);
+        arena_close(&scratch);
+    }
+    CHECK(cases > 200);
+    json_close(document);
+    arena_close(&a);
+}
+
+static chat_template *open_template(const char *name, arena *a, smidgen_error *error)
+{
+    char path[160];
+    uint64_t size;
+    if (strncmp(name, "real_llm/", 9) != 0) {
+        snprintf(path, sizeof path, "templates/%s.jinja", name);
+        char *source = file_read_all(a, test_data(path), 1 << 20, &size, error);
+        return source == NULL ? NULL : chat_template_create(source, (size_t)size, &memory_system, error);
+    }
+    snprintf(path, sizeof path, "%s/model.json", name);
+    json_document *document = open_json(a, path);
+    size_t source_size;
+    const char *source = json_string(json_get(json_root(document), "chat_template"), &source_size);
+    chat_template *t =
+        source == NULL ? NULL : chat_template_create(source, source_size, &memory_system, error);
+    json_close(document);
+    return t;
+}
+
+/* tests/oracles/jinja_oracle.mjs */
+TEST(chat_templates_of_published_style_agree_with_the_oracle)
+{
+    arena a, scratch;
+    arena_init(&a, &memory_system);
+    json_document *document = open_json(&a, "templates/expected.json");
+    REQUIRE(document != NULL);
+    const json_value *root = json_root(document);
+    int cases = 0;
+    for (json_iterator it = json_iterate(json_get(root, "cases")); json_next(&it); cases++) {
+        smidgen_error error = {0};
+        arena_init(&scratch, &memory_system);
+        const char *name = json_string(json_get(it.value, "template"), NULL);
+        const char *given = json_string(json_get(it.value, "input"), NULL);
+        const char *expected = json_string(json_get(it.value, "text"), NULL);
+        const char *refusal = json_string(json_get(it.value, "error"), NULL);
+        chat_template_input input = {.variables_json =
+                                         json_string(json_get(json_get(root, "inputs"), given), NULL)};
+        chat_template *t = open_template(name, &scratch, &error);
+        const char *text = t == NULL ? NULL : chat_template_render(t, &input, &scratch, NULL, &error);
+        const char *shown = text == NULL ? error.message : text;
+        if ((text == NULL) != (expected == NULL) ||
+            strcmp(shown, expected == NULL ? refusal : expected) != 0) {
+            test_fail(__FILE__, __LINE__, "%s with %s\n  gives    \"%s\"\n  expected \"%s\"", name, given,
+                      shown, expected == NULL ? refusal : expected);
+        }
+        chat_template_close(t);
+        arena_close(&scratch);
+    }
+    CHECK(cases > 400);
+    json_close(document);
+    arena_close(&a);
 }

@@ -284,9 +284,10 @@ static bool bind_rest(jinja_runtime *rt, jinja_scope *scope, const jinja_node *n
         return jinja_fail(rt, "the macro '%.*s' takes at most %u arguments, got %u", (int)node->name.size,
                           node->name.text, (unsigned)used, (unsigned)arguments->count);
     }
+    jinja_value rest = {
+        .kind = JINJA_TUPLE, .size = left, .as.items = left == 0 ? NULL : arguments->values + used};
     if ((node->uses & JINJA_USES_VARARGS) != 0 &&
-        !jinja_scope_set(rt, scope, jinja_name_make("varargs", 7),
-                         jinja_list(arguments->values + used, left))) {
+        !jinja_scope_set(rt, scope, jinja_name_make("varargs", 7), rest)) {
         return false;
     }
     jinja_dict *kwargs = jinja_dict_make(rt, 0);

@@ -133,3 +133,63 @@ bool jinja_format_percent(jinja_runtime *rt, jinja_value format, jinja_value val
     *out = jinja_built(&b);
     return used == count || jinja_fail(rt, "there are more values than conversions");
 }
+
+/* ---- str.format() */
+
+/* What the field between the braces stands for; *next counts the fields without a name. */
+static bool field_value(jinja_runtime *rt, const char *name, size_t size, const jinja_arguments *arguments,
+                        uint32_t *next, jinja_value *out)
+{
+    int64_t index = *next;
+    bool is_number =
+        size == 0 || (name[0] >= '0' && name[0] <= '9' && jinja_parse_integer(name, size, 10, &index));
+    *next += size == 0;
+    if (is_number && index >= 0 && index < arguments->count) {
+        *out = arguments->values[index];
+        return true;
+    }
+    for (uint32_t i = 0; !is_number && i < arguments->named_count; i++) {
+        const jinja_name *given = &arguments->named[i].name;
+        if (given->size == size && memcmp(given->text, name, size) == 0) {
+            *out = arguments->named[i].value;
+            return true;
+        }
+    }
+    return jinja_fail(rt,
+                      "format(): there is no argument for '{%.*s}' (only {}, {0} and {name} are supported)",
+                      (int)(size > 40 ? 40 : size), name);
+}
+
+bool jinja_format_braces(jinja_runtime *rt, jinja_value format, const jinja_arguments *arguments,
+                         jinja_value *out)
+{
+    jinja_builder b = {0};
+    uint32_t next = 0;
+    for (uint32_t at = 0; at < format.size;) {
+        char c = format.as.text[at];
+        bool is_doubled = at + 1 < format.size && format.as.text[at + 1] == c;
+        if (c == '{' && !is_doubled) {
+            const char *name = format.as.text + at + 1;
+            const char *end = memchr(name, '}', format.size - at - 1);
+            jinja_value v;
+            if (end == NULL) {
+                return jinja_fail(rt, "format(): a '{' is not closed");
+            }
+            if (!field_value(rt, name, (size_t)(end - name), arguments, &next, &v) ||
+                !jinja_append_value(rt, &b, v)) {
+                return false;
+            }
+            at = (uint32_t)(end + 1 - format.as.text);
+            continue;
+        }
+        if (c == '}' && !is_doubled) {
+            return jinja_fail(rt, "format(): a '}' without '{'");
+        }
+        if (!jinja_append(rt, &b, &c, 1)) {
+            return false;
+        }
+        at += c == '{' || c == '}' ? 2 : 1;
+    }
+    *out = jinja_built(&b);
+    return true;
+}

@@ -471,5 +471,6 @@ const jinja_function jinja_string_methods[] = {
     {"ljust", "width", 1, method_ljust, NULL},
     {"rjust", "width", 1, method_rjust, NULL},
     {"zfill", "width", 1, method_zfill, NULL},
+    {"format", NULL, 0, NULL, jinja_format_braces},
     {NULL, NULL, 0, NULL, NULL},
 };

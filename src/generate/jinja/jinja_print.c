@@ -344,9 +344,7 @@ static bool dict_from_json(jinja_runtime *rt, const json_value *json, jinja_valu
 
 static jinja_value number_from_json(const json_value *json)
 {
-    int64_t integer = json_integer(json, INT64_MIN);
-    bool is_integer = integer != INT64_MIN && json_integer(json, 0) == integer;
-    return is_integer ? jinja_integer(integer) : jinja_float(json_number(json, 0));
+    return json_is_integer(json) ? jinja_integer(json_integer(json, 0)) : jinja_float(json_number(json, 0));
 }
 
 bool jinja_from_json(jinja_runtime *rt, const json_value *json, jinja_value *out)

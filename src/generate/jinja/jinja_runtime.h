@@ -139,8 +139,10 @@ bool jinja_attribute(jinja_runtime *rt, jinja_value v, const char *name, size_t 
 bool jinja_item(jinja_runtime *rt, jinja_value v, jinja_value key, jinja_value *out);
 /* Bounds that are none count as left out. */
 bool jinja_slice(jinja_runtime *rt, jinja_value v, const jinja_value bounds[3], jinja_value *out);
-/* 'text %s' % values */
+/* 'text %s' % values and 'text {}'.format(values). jinja_format.c */
 bool jinja_format_percent(jinja_runtime *rt, jinja_value format, jinja_value values, jinja_value *out);
+bool jinja_format_braces(jinja_runtime *rt, jinja_value format, const jinja_arguments *arguments,
+                         jinja_value *out);
 
 /* ---- jinja_call.c: sorting arguments into parameters */
 

@@ -68,6 +68,7 @@ static uint32_t cased(uint32_t c, jinja_case how, bool is_start)
 
 bool jinja_change_case(jinja_runtime *rt, jinja_value text, jinja_case how, jinja_value *out)
 {
+    enum { SHARP_S = 0xDF }; /* the one common letter whose upper case is two letters */
     jinja_builder b = {0};
     bool is_start = true;
     for (size_t at = 0; at < text.size;) {
@@ -75,12 +76,18 @@ bool jinja_change_case(jinja_runtime *rt, jinja_value text, jinja_case how, jinj
         char encoded[4];
         size_t length = utf8_decode(text.as.text + at, text.size - at, &c);
         uint32_t changed = c == UINT32_MAX ? c : cased(c, how, is_start);
+        const char *bytes = changed == c ? text.as.text + at : encoded;
         size_t written = changed == c ? length : utf8_encode(changed, encoded);
-        if (!jinja_append(rt, &b, changed == c ? text.as.text + at : encoded, written)) {
+        if (c == SHARP_S && how != JINJA_CASE_LOWER) {
+            bool is_upper = how == JINJA_CASE_UPPER || how == JINJA_CASE_SWAP;
+            bytes = is_upper ? "SS" : is_start ? "Ss" : bytes;
+        }
+        if (!jinja_append(rt, &b, bytes, written)) {
             return false;
         }
-        is_start =
-            how == JINJA_CASE_TITLE ? !jinja_is_letter(c) : how == JINJA_CASE_WORDS && is_word_break(c);
+        is_start = how == JINJA_CASE_TITLE   ? !jinja_is_letter(c)
+                   : how == JINJA_CASE_WORDS ? is_word_break(c)
+                                             : false;
         at += length;
     }
     *out = jinja_built(&b);

@@ -204,7 +204,7 @@ static size_t read_digits(const char *text, size_t size, size_t at, uint64_t *ma
         if (text[at] == '_') {
             continue;
         }
-        if (*mantissa <= (UINT64_MAX >> 8)) {
+        if (*mantissa <= (UINT64_MAX - 9) / 10) {
             *mantissa = *mantissa * 10 + (uint64_t)(text[at] - '0');
         } else if (*dropped < 100000) {
             (*dropped)++;
@@ -214,21 +214,12 @@ static size_t read_digits(const char *text, size_t size, size_t at, uint64_t *ma
     return at;
 }
 
-static double scale_by_ten(double number, int exponent)
+/* Whole digits and an exponent, so that the decimal point of the C library's locale does not matter. */
+static double scale_by_ten(uint64_t mantissa, int exponent)
 {
-    static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    if (number == 0) {
-        return 0;
-    }
-    exponent = exponent > 700 ? 700 : exponent < -700 ? -700 : exponent;
-    for (; exponent > 22; exponent -= 22) {
-        number *= exact[22];
-    }
-    for (; exponent < -22; exponent += 22) {
-        number /= exact[22];
-    }
-    return exponent >= 0 ? number * exact[exponent] : number / exact[-exponent];
+    char text[JINJA_NUMBER_BYTES];
+    snprintf(text, sizeof text, "%llue%d", (unsigned long long)mantissa, exponent);
+    return strtod(text, NULL);
 }
 
 bool jinja_parse_float(const char *text, size_t size, double *number)
@@ -257,7 +248,7 @@ bool jinja_parse_float(const char *text, size_t size, double *number)
         }
         exponent = is_exponent_negative ? -exponent : exponent;
     }
-    double value = scale_by_ten((double)mantissa, exponent + dropped - (fraction_count - fraction_dropped));
+    double value = scale_by_ten(mantissa, exponent + dropped - (fraction_count - fraction_dropped));
     *number = is_negative ? -value : value;
     return at == size;
 }

@@ -29,8 +29,7 @@ uint32_t jinja_lower(uint32_t c);
 bool jinja_is_letter(uint32_t c);
 
 /* [+-]digits[.digits][e[+-]digits], underscores between digits allowed; surrounding white space skipped.
- * False when it is something else. At most one unit in the last place off for more than 15 digits or
- * exponents beyond 22. */
+ * False when it is something else. Correctly rounded up to 19 digits. */
 bool jinja_parse_float(const char *text, size_t size, double *number);
 /* [+-]digits in base 2 to 36 (prefix 0x 0o 0b allowed where it fits); false also past 64 bits. */
 bool jinja_parse_integer(const char *text, size_t size, int base, int64_t *integer);
