@@ -17,6 +17,7 @@ struct cpu_runner {
     uint8_t *scratch;  /* [threads, scratch_bytes] */
     size_t values_bytes, prepared_bytes, partials_bytes, scratch_bytes;
     const cpu_step *step;
+    int32_t next_phase;
 };
 
 static bool attention_sizes(const plan *p, int32_t max_tokens, int threads, size_t *partials, size_t *scratch)
@@ -48,7 +49,7 @@ cpu_runner *cpu_runner_create(const cpu_model *model, int32_t max_tokens, int32_
     r->values_bytes = (size_t)(p->token_columns * max_tokens + p->output_columns * max_outputs) * sizeof(float);
     r->prepared_bytes = linear_input_bytes(rows, p->prepare_columns_max);
     attention_sizes(p, max_tokens, r->threads, &r->partials_bytes, &r->scratch_bytes);
-    for (int32_t i = 0; i < model->weights->count; i++) {
+    for (int32_t i = 0; i < model->weights->graph->weight_count; i++) {
         if (model->weights->matrices[i] != NULL) {
             size_t bytes = linear_scratch_bytes(model->weights->matrices[i]);
             r->scratch_bytes = bytes > r->scratch_bytes ? bytes : r->scratch_bytes;
@@ -336,25 +337,64 @@ static void show_labels(const cpu_runner *r, const plan_phase *phase)
     }
 }
 
-void cpu_runner_run(cpu_runner *r, const cpu_step *step)
+/* Whether every weight of the phase has arrived; of an embedding table only the rows of the step's tokens matter. */
+static bool has_weights(const cpu_runner *r, const plan_phase *phase)
 {
-    r->step = step;
-    phase_job job = {.runner = r};
-    for (int32_t i = 0; i < r->model.plan->phase_count; i++) {
-        job.phase = &r->model.plan->phases[i];
-        if (rows_of(r, job.phase->rows) == 0) {
-            continue;
-        }
-        if (job.phase->kind == PLAN_PHASE_ROWS) {
-            run_rows_phase(&job);
-        } else if (job.phase->kind == PLAN_PHASE_LINEAR) {
-            run_linear_phase(&job);
-        } else {
-            run_attention_phase(&job);
-        }
-        if (step->look != NULL) {
-            show_labels(r, job.phase);
+    const cpu_weights *w = r->model.weights;
+    for (int32_t i = 0; i < phase->node_count; i++) {
+        const graph_node *n = &r->model.plan->graph->nodes[phase->first_node + i];
+        if (n->op == GRAPH_EMBED) {
+            for (int32_t t = 0; t < r->step->token_count; t++) {
+                if (!cpu_weights_have_row(w, n->matrix, r->step->tokens[t])) {
+                    return false;
+                }
+            }
+        } else if (!cpu_weights_have(w, n->matrix) || !cpu_weights_have(w, n->vector)) {
+            return false;
         }
     }
+    return true;
+}
+
+static void run_phase(cpu_runner *r, const plan_phase *phase)
+{
+    phase_job job = {.runner = r, .phase = phase};
+    if (rows_of(r, phase->rows) == 0) {
+        return;
+    }
+    if (phase->kind == PLAN_PHASE_ROWS) {
+        run_rows_phase(&job);
+    } else if (phase->kind == PLAN_PHASE_LINEAR) {
+        run_linear_phase(&job);
+    } else {
+        run_attention_phase(&job);
+    }
+    if (r->step->look != NULL) {
+        show_labels(r, phase);
+    }
+}
+
+void cpu_runner_begin(cpu_runner *r, const cpu_step *step)
+{
+    r->step = step;
+    r->next_phase = 0;
+}
+
+bool cpu_runner_advance(cpu_runner *r)
+{
+    for (; r->next_phase < r->model.plan->phase_count; r->next_phase++) {
+        const plan_phase *phase = &r->model.plan->phases[r->next_phase];
+        if (!has_weights(r, phase)) {
+            return false;
+        }
+        run_phase(r, phase);
+    }
     r->step = NULL;
+    return true;
+}
+
+void cpu_runner_run(cpu_runner *r, const cpu_step *step)
+{
+    cpu_runner_begin(r, step);
+    cpu_runner_advance(r);
 }

@@ -34,6 +34,11 @@ typedef struct cpu_step {
 } cpu_step;
 
 void cpu_runner_run(cpu_runner *r, const cpu_step *step);
+
+/* The same in parts, for a model whose weights are still arriving: begin, then advance until it returns true; it returns
+ * false where the next phase's weights are not there yet. step must stay valid until then. */
+void cpu_runner_begin(cpu_runner *r, const cpu_step *step);
+bool cpu_runner_advance(cpu_runner *r);
 /* Result of output row i of the last step: [columns of the plan's result]; may be changed by the caller. */
 float *cpu_runner_result(cpu_runner *r, int32_t output);
 

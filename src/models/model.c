@@ -115,11 +115,10 @@ static bool open_parts(smidgen_model *m, const char *path, const smidgen_model_o
     if (m->pool == NULL) {
         return error_set_memory(error, "the thread pool", 0);
     }
-    cpu_weights_options load = {.precision = options->precision,
-                                .isa = cpu_isa_choose(),
-                                .progress = options->progress,
-                                .progress_context = options->progress_context};
-    return cpu_weights_load(&m->weights, &m->graph, m->checkpoint, m->pool, &load, m->allocator, error);
+    weights_progress progress = {options->progress, options->progress_context};
+    return cpu_weights_create(&m->weights, &m->graph, m->checkpoint, options->precision, cpu_isa_choose(), m->allocator,
+                              error) &&
+           cpu_weights_read(&m->weights, m->checkpoint, m->pool, progress, error);
 }
 
 smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options *options, smidgen_error *error)
