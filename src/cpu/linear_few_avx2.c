@@ -35,11 +35,11 @@ LINEAR_INLINE void block_sums(int code, int halves, int zero, int minimum, int s
                 if (bytes) {
                     x0 = _mm256_maddubs_epi16(low_size, _mm256_sign_epi8(x0, low));
                     x1 = _mm256_maddubs_epi16(high_size, _mm256_sign_epi8(x1, high));
-                    *first = _mm256_add_epi32(*first, _mm256_madd_epi16(x0, ones));
-                    *second = _mm256_add_epi32(*second, _mm256_madd_epi16(x1, ones));
+                    linear_add32(first, _mm256_madd_epi16(x0, ones));
+                    linear_add32(second, _mm256_madd_epi16(x1, ones));
                 } else {
-                    *first = _mm256_add_epi16(*first, _mm256_maddubs_epi16(low, x0));
-                    *second = _mm256_add_epi16(*second, _mm256_maddubs_epi16(high, x1));
+                    linear_add16(first, _mm256_maddubs_epi16(low, x0));
+                    linear_add16(second, _mm256_maddubs_epi16(high, x1));
                 }
             }
         }

@@ -146,6 +146,9 @@ int linear_code_at(const linear_layout *layout, const uint8_t *block, int row, i
 /* Value of the same: zero subtracted, table applied. */
 int linear_value_at(const linear_panel *panel, const uint8_t *block, int row, int k);
 
+/* Puts stored block (32 or 256 weights) number `index` of a row into its panel. */
+void linear_place_block(linear_weights *w, uint8_t *panel, int row, int64_t index, const uint8_t *stored);
+
 /* The quantised row, and its remainder or NULL where the row is no outlier. */
 const linear_block *linear_input_blocks(const linear_input *in, int64_t row);
 const linear_block *linear_input_remainder(const linear_input *in, int64_t row);

@@ -68,31 +68,29 @@ LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimu
     }
 }
 
-/* part[row][side] = start + sum over groups [from, to) of one block. */
-LINEAR_INLINE void block_part(bool bytes, int count, const chunk_block *block, const linear_block *const *x, int64_t b,
-                              int from, int to, __m256i part[][2])
+/* part[row][side] = start[row] + sum over groups [from, to) of one block. */
+LINEAR_INLINE void block_part(bool bytes, int zero, int count, const chunk_block *block, const linear_block *const *x,
+                              int64_t b, int from, int to, const __m256i *start, __m256i part[][2])
 {
 #pragma GCC unroll 8
     for (int g = from; g < to; g++) {
-        __m256i w0 = linear_load(block->code[g]), w1 = linear_load(block->code[g] + 32);
-        if (bytes) {
-            const __m256i ones = _mm256_set1_epi16(1);
-            __m256i size0 = _mm256_abs_epi8(w0), size1 = _mm256_abs_epi8(w1);
-#pragma GCC unroll 4
-            for (int r = 0; r < count; r++) {
-                __m256i q = linear_broadcast32(x[r][b].q + 4 * g);
-                __m256i p0 = _mm256_maddubs_epi16(size0, _mm256_sign_epi8(q, w0));
-                __m256i p1 = _mm256_maddubs_epi16(size1, _mm256_sign_epi8(q, w1));
-                part[r][0] = _mm256_add_epi32(part[r][0], _mm256_madd_epi16(p0, ones));
-                part[r][1] = _mm256_add_epi32(part[r][1], _mm256_madd_epi16(p1, ones));
-            }
-            continue;
-        }
+        const __m256i ones = _mm256_set1_epi16(1);
+        __m256i w[2] = {linear_load(block->code[g]), linear_load(block->code[g] + 32)};
+        __m256i size[2] = {bytes ? _mm256_abs_epi8(w[0]) : w[0], bytes ? _mm256_abs_epi8(w[1]) : w[1]};
 #pragma GCC unroll 4
         for (int r = 0; r < count; r++) {
             __m256i q = linear_broadcast32(x[r][b].q + 4 * g);
-            part[r][0] = _mm256_add_epi16(part[r][0], _mm256_maddubs_epi16(w0, q));
-            part[r][1] = _mm256_add_epi16(part[r][1], _mm256_maddubs_epi16(w1, q));
+#pragma GCC unroll 2
+            for (int side = 0; side < 2; side++) {
+                __m256i product = _mm256_maddubs_epi16(size[side], bytes ? _mm256_sign_epi8(q, w[side]) : q);
+                product = bytes ? _mm256_madd_epi16(product, ones) : product;
+                if (g > from) {
+                    bytes ? linear_add32(&part[r][side], product) : linear_add16(&part[r][side], product);
+                } else {
+                    part[r][side] = zero != 0 ? _mm256_add_epi16(start[r], product) : product;
+                    linear_pin(&part[r][side]);
+                }
+            }
         }
     }
 }
@@ -105,12 +103,12 @@ LINEAR_INLINE void block_sums(bool bytes, int runs, int superblock, int halves, 
     const int groups = 8 / runs;
 #pragma GCC unroll 2
     for (int run = 0; run < runs; run++) {
-        __m256i part[TILE][2];
+        __m256i start[TILE], part[TILE][2];
 #pragma GCC unroll 4
         for (int r = 0; r < count; r++) {
-            part[r][0] = part[r][1] = linear_start(&x[r][b], runs, run, zero);
+            start[r] = linear_start(&x[r][b], runs, run, zero);
         }
-        block_part(bytes, count, block, x, b, run * groups, run * groups + groups, part);
+        block_part(bytes, zero, count, block, x, b, run * groups, run * groups + groups, start, part);
 #pragma GCC unroll 2
         for (int side = 0; side < 2; side++) {
             __m256i scale = superblock ? linear_load(block->subscale[halves == 2 ? run : 0] + side * 16) : ones;
@@ -152,36 +150,58 @@ LINEAR_INLINE void tile_blocks(bool bytes, int runs, int zero, int minimum, int 
     }
 }
 
+/* minima[row][side] of eight blocks: apart from the integer sums, so that they stay in registers. */
+LINEAR_INLINE void tile_minima(int halves, int count, const chunk_block *chunk, const linear_block *const *x, int64_t begin,
+                               __m256 minima[][2])
+{
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) {
+        minima[r][0] = minima[r][1] = _mm256_setzero_ps();
+    }
+    for (int i = 0; i < 8; i++) {
+#pragma GCC unroll 4
+        for (int r = 0; r < count; r++) {
+            const linear_block *a = &x[r][begin + i];
+#pragma GCC unroll 2
+            for (int side = 0; side < 2; side++) {
+                __m256 low, scale;
+                if (halves == 1) {
+                    low = _mm256_loadu_ps(chunk[i].low + side * SIDE);
+                    scale = _mm256_set1_ps(a->sum);
+                } else {
+                    __m256i m0 = linear_load(chunk[i].subminimum[0] + side * 16);
+                    __m256i m1 = linear_load(chunk[i].subminimum[1] + side * 16);
+                    m0 = _mm256_madd_epi16(m0, linear_broadcast32(a->pair[0]));
+                    m1 = _mm256_madd_epi16(m1, linear_broadcast32(a->pair[1]));
+                    low = _mm256_cvtepi32_ps(_mm256_add_epi32(m0, m1));
+                    scale = _mm256_set1_ps(a->scale);
+                }
+                minima[r][side] = _mm256_fmadd_ps(low, scale, minima[r][side]);
+            }
+        }
+    }
+}
+
 /* Eight blocks: acc += scale * inner - minimum * minima. */
 LINEAR_INLINE void tile_superblock(bool bytes, int runs, int halves, int zero, int minimum, int count,
                                    const chunk_block *chunk, const linear_block *const *x, int64_t begin, float *acc)
 {
     __m256 inner[TILE][2], minima[TILE][2];
     for (int r = 0; r < count; r++) {
-        inner[r][0] = inner[r][1] = minima[r][0] = minima[r][1] = _mm256_setzero_ps();
+        inner[r][0] = inner[r][1] = _mm256_setzero_ps();
     }
     for (int i = 0; i < 8; i++) {
         __m256i sum[TILE][2];
         block_sums(bytes, runs, 1, halves, zero, count, &chunk[i], x, begin + i, sum);
 #pragma GCC unroll 4
         for (int r = 0; r < count; r++) {
-            const linear_block *a = &x[r][begin + i];
-#pragma GCC unroll 2
-            for (int side = 0; side < 2; side++) {
-                __m256 scale = _mm256_set1_ps(a->scale);
-                inner[r][side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][side]), scale, inner[r][side]);
-                if (minimum && halves == 1) {
-                    __m256 low = _mm256_loadu_ps(chunk[i].low + side * SIDE);
-                    minima[r][side] = _mm256_fmadd_ps(low, _mm256_set1_ps(a->sum), minima[r][side]);
-                } else if (minimum) {
-                    __m256i low = _mm256_madd_epi16(linear_load(chunk[i].subminimum[0] + side * 16),
-                                                    linear_broadcast32(a->pair[0]));
-                    low = _mm256_add_epi32(low, _mm256_madd_epi16(linear_load(chunk[i].subminimum[1] + side * 16),
-                                                                  linear_broadcast32(a->pair[1])));
-                    minima[r][side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(low), scale, minima[r][side]);
-                }
-            }
+            __m256 scale = _mm256_set1_ps(x[r][begin + i].scale);
+            inner[r][0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][0]), scale, inner[r][0]);
+            inner[r][1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][1]), scale, inner[r][1]);
         }
+    }
+    if (minimum) {
+        tile_minima(halves, count, chunk, x, begin, minima);
     }
     for (int r = 0; r < count; r++) {
         for (int side = 0; side < 2; side++) {

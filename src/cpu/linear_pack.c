@@ -3,7 +3,6 @@
 
 #include "tensor/half.h"
 
-#include <math.h>
 #include <string.h>
 
 static const linear_layout layouts[] = {
@@ -92,94 +91,42 @@ int linear_value_at(const linear_panel *panel, const uint8_t *block, int row, in
     return panel->layout->code == LINEAR_CODE_TABLE ? panel->values[code] : code - panel->layout->zero;
 }
 
-/* Adds the 32 codes of one row to a block whose planes are still zero there. */
-static void put_codes(const linear_layout *layout, int zero, uint8_t *block, int row, const uint8_t *codes)
-{
-    for (int k = 0; k < LINEAR_BLOCK; k++) {
-        int g = k / 4, at = row * 4 + (k & 3), code = codes[k];
-        uint8_t *high = block + (layout->code == LINEAR_CODE_3 ? 128 : 256);
-        switch (layout->code) {
-        case LINEAR_CODE_8:
-            block[g * 64 + at] = (uint8_t)(code - zero);
-            continue;
-        case LINEAR_CODE_2:
-        case LINEAR_CODE_3:
-            block[(g & 1) * 64 + at] |= (uint8_t)((code & 3) << (g & 6));
-            break;
-        default:
-            block[(g & 3) * 64 + at] |= (uint8_t)((code & 15) << (g & 4));
-            break;
-        }
-        if (layout->code == LINEAR_CODE_3) {
-            high[at] |= (uint8_t)((code >> 2 & 1) << g);
-        } else if (layout->code == LINEAR_CODE_5) {
-            high[at] |= (uint8_t)((code >> 4 & 1) << g);
-        } else if (layout->code == LINEAR_CODE_6) {
-            high[(g & 1) * 64 + at] |= (uint8_t)((code >> 4 & 3) << (g & 6));
-        }
-    }
-}
-
-static uint16_t stored_scale(const linear_weights *w, float scale)
-{
-    if (w->type == ELEMENT_MXFP4) {
-        return (uint16_t)(half_to_bits32(scale) >> 16);
-    }
-    return half_from_float(scale / w->unit);
-}
-
-static void put_block(const linear_weights *w, uint8_t *panel, int row, int64_t index, const quant_split *split)
-{
-    const linear_layout *layout = w->layout;
-    int blocks = layout->superblock ? 8 : 1, subs = layout->superblock ? 8 * layout->halves : 0;
-    uint8_t *meta = panel + w->meta_offset + (size_t)index * layout->meta_bytes;
-    linear_meta at = linear_meta_at(layout, meta);
-    for (int b = 0; b < blocks; b++) {
-        put_codes(layout, w->format->zero, panel + (size_t)(index * blocks + b) * layout->code_bytes, row,
-                  split->code + b * LINEAR_BLOCK);
-    }
-    ((uint16_t *)at.scale)[row] = stored_scale(w, split->scale);
-    if (at.minimum != NULL) {
-        ((uint16_t *)at.minimum)[row] = half_from_float(split->minimum);
-    }
-    for (int s = 0; s < subs; s++) {
-        ((int8_t *)at.subscale)[s * LINEAR_PANEL_ROWS + row] = split->subscale[s];
-        if (at.subminimum != NULL) {
-            ((uint8_t *)at.subminimum)[s * LINEAR_PANEL_ROWS + row] = split->subminimum[s];
-        }
-    }
-}
-
+/* Superblock by superblock over the rows, so that the lines of the panel are filled while they are in the cache. */
 static void pack_quantised(linear_weights *w, uint8_t *panel, const uint8_t *stored, int rows)
 {
     const element_info *info = element_find((uint32_t)w->type);
     int64_t count = w->columns / info->block_weights;
-    memset(panel, 0, w->panel_bytes);
-    for (int row = 0; row < rows; row++) {
-        for (int64_t i = 0; i < count; i++) {
-            quant_split split;
-            w->format->split(stored + (size_t)row * w->row_bytes + (size_t)i * (size_t)info->block_bytes, &split);
-            put_block(w, panel, row, i, &split);
+    if (rows < LINEAR_PANEL_ROWS) {
+        memset(panel, 0, w->panel_bytes);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *at = stored + (size_t)i * (size_t)info->block_bytes;
+        for (int row = 0; row < rows; row++) {
+            linear_place_block(w, panel, row, i, at + (size_t)row * w->row_bytes);
         }
     }
 }
 
+/* out[columns][16] = in[16][columns], elements of 2 or 4 bytes; rows that do not exist become zeros. */
 static void pack_float(linear_weights *w, uint8_t *panel, const uint8_t *stored, int rows)
 {
     size_t size = (size_t)element_find((uint32_t)w->stored_type)->block_bytes;
-    memset(panel, 0, w->panel_bytes);
-    for (int row = 0; row < rows; row++) {
-        const uint8_t *in = stored + (size_t)row * w->row_bytes;
-        for (int64_t k = 0; k < w->columns; k++) {
-            uint8_t *out = panel + ((size_t)k * LINEAR_PANEL_ROWS + (size_t)row) * size;
-            if (w->type == ELEMENT_F64) {
-                float value;
-                quant_decode(w->type, in + k * 8, &value, 1);
-                memcpy(out, &value, sizeof value);
-            } else if (size == 2) {
-                memcpy(out, in + k * 2, 2);
-            } else {
-                memcpy(out, in + k * 4, 4);
+    memset(panel, 0, rows < LINEAR_PANEL_ROWS ? w->panel_bytes : 0);
+    for (int64_t k = 0; k < w->columns; k += 32) { /* tiles that fit the first cache */
+        int64_t end = k + 32 < w->columns ? k + 32 : w->columns;
+        for (int row = 0; row < rows; row++) {
+            const uint8_t *in = stored + (size_t)row * w->row_bytes;
+            uint8_t *out = panel + (size_t)row * size;
+            for (int64_t i = k; i < end; i++) {
+                if (w->type == ELEMENT_F64) {
+                    float value;
+                    quant_decode(w->type, in + i * 8, &value, 1);
+                    memcpy(out + i * 64, &value, sizeof value);
+                } else if (size == 2) {
+                    memcpy(out + i * 32, in + i * 2, 2);
+                } else {
+                    memcpy(out + i * 64, in + i * 4, 4);
+                }
             }
         }
     }
