@@ -1,6 +1,6 @@
-/* Owns threads, waiting and the count of usable cores on POSIX systems. Waiting is a futex on Linux; elsewhere it is a
- * short sleep, which the contract of thread_wait allows. Refuses nothing: where a fact cannot be read (no /sys, no
- * cgroup), the count falls back to the processors that are online. */
+/* Owns threads, waiting and the count of usable cores on POSIX systems. Waiting is a futex on Linux;
+ * elsewhere it is a short sleep, which the contract of thread_wait allows. Refuses nothing: where a fact
+ * cannot be read (no /sys, no cgroup), the count falls back to the processors that are online. */
 #include "base/thread.h"
 
 #include <pthread.h>
@@ -102,7 +102,8 @@ typedef struct thread_cpu_set {
 
 static bool cpu_set_has(const thread_cpu_set *set, long cpu)
 {
-    return cpu >= 0 && cpu < THREAD_CPU_MAX && (set->words[cpu / THREAD_WORD_BITS] >> cpu % THREAD_WORD_BITS & 1) != 0;
+    return cpu >= 0 && cpu < THREAD_CPU_MAX &&
+           (set->words[cpu / THREAD_WORD_BITS] >> cpu % THREAD_WORD_BITS & 1) != 0;
 }
 
 /* The first bytes of a small text file, terminated. */
@@ -118,7 +119,8 @@ static bool read_text(const char *path, char *text, size_t capacity)
     return count != 0;
 }
 
-/* Whether an allowed processor with a lower number is a hardware thread of the same core ("0,4" or "0-1,8-9"). */
+/* Whether an allowed processor with a lower number is a hardware thread of the same core ("0,4" or
+ * "0-1,8-9"). */
 static bool has_earlier_sibling(const thread_cpu_set *allowed, long cpu)
 {
     char path[128], text[512];
@@ -174,7 +176,8 @@ static void apply_quota_v1(const char *folder, int *cores)
 }
 
 /* A limit may stand at any level: walks from the process's group up to the mount. */
-static void apply_quota_up(const char *mount, const char *group, void (*apply)(const char *, int *), int *cores)
+static void apply_quota_up(const char *mount, const char *group, void (*apply)(const char *, int *),
+                           int *cores)
 {
     char folder[1024];
     size_t mount_length = strlen(mount);
@@ -197,7 +200,8 @@ static void apply_cgroups(int *cores)
     FILE *f = fopen("/proc/self/cgroup", "re");
     while (f != NULL && fgets(line, sizeof line, f) != NULL) { /* "0::/path", "4:cpu,cpuacct:/path" */
         line[strcspn(line, "\n")] = 0;
-        char *controllers = strchr(line, ':'), *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+        char *controllers = strchr(line, ':'),
+             *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
         if (group == NULL || group[1] != '/') {
             continue;
         }

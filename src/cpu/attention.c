@@ -1,6 +1,7 @@
-/* Owns the order of fused attention: which query rows meet which panels, masks, the split of long sequences, the merge.
- * The arithmetic is in ops/attention_*.inc. Scores are kept in base 2 (q carries scale * log2(e)), so that the softmax
- * needs one multiplication less for each. Refuses nothing: the shapes of a call are the engine's promise. */
+/* Owns the order of fused attention: which query rows meet which panels, masks, the split of long sequences,
+ * the merge. The arithmetic is in ops/attention_*.inc. Scores are kept in base 2 (q carries scale * log2(e)),
+ * so that the softmax needs one multiplication less for each. Refuses nothing: the shapes of a call are the
+ * engine's promise. */
 #include "cpu/ops_internal.h"
 
 #include <math.h>
@@ -27,11 +28,11 @@ typedef struct attention_plan {
 
 /* Buffers of one thread; pointers into scratch. */
 typedef struct attention_buffers {
-    float *q;        /* [rows, head_size] */
-    float *o;        /* [rows, padded] */
-    float *s;        /* [rows, ATTENTION_BLOCK] */
+    float *q;         /* [rows, head_size] */
+    float *o;         /* [rows, padded] */
+    float *s;         /* [rows, ATTENTION_BLOCK] */
     float *max, *sum; /* [rows] */
-    float *panels;   /* ATTENTION_BLOCK positions in f32 panels */
+    float *panels;    /* ATTENTION_BLOCK positions in f32 panels */
 } attention_buffers;
 
 /* One item: rows = tokens * group query rows against positions [begin, end). */
@@ -135,11 +136,14 @@ static size_t round_floats(size_t floats)
 
 static size_t lay_out(attention_buffers *b, float *scratch, int32_t group, int32_t head_size)
 {
-    size_t rows = (size_t)tile_tokens_max(group, head_size) * (size_t)group, padded = (size_t)kv_padded(head_size);
+    size_t rows = (size_t)tile_tokens_max(group, head_size) * (size_t)group,
+           padded = (size_t)kv_padded(head_size);
     size_t q = 0, o = q + round_floats(rows * (size_t)head_size), s = o + rows * padded;
-    size_t max = s + rows * ATTENTION_BLOCK, sum = max + round_floats(rows), panels = sum + round_floats(rows);
+    size_t max = s + rows * ATTENTION_BLOCK, sum = max + round_floats(rows),
+           panels = sum + round_floats(rows);
     if (b != NULL) {
-        *b = (attention_buffers){scratch + q, scratch + o, scratch + s, scratch + max, scratch + sum, scratch + panels};
+        *b = (attention_buffers){scratch + q,   scratch + o,   scratch + s,
+                                 scratch + max, scratch + sum, scratch + panels};
     }
     return panels + ATTENTION_BLOCK * padded;
 }
@@ -168,11 +172,13 @@ static void load_queries(const attention_tile *t, const attention_buffers *b)
     }
 }
 
-/* Scores of columns [0, panels * 16), that is positions from `position` on, that a row must not see become -infinity. */
+/* Scores of columns [0, panels * 16), that is positions from `position` on, that a row must not see become
+ * -infinity. */
 static void mask_scores(const attention_tile *t, float *s, int32_t position, int columns)
 {
     const attention_call *call = t->call;
-    if (position >= t->begin && position + columns <= t->end && position >= visible_begin(call, t->token_end - 1) &&
+    if (position >= t->begin && position + columns <= t->end &&
+        position >= visible_begin(call, t->token_end - 1) &&
         position + columns <= call->positions[t->token_begin] + 1) {
         return;
     }
@@ -205,10 +211,11 @@ typedef struct attention_source {
     const attention_format *format;
     const void *panels;
     size_t panel_bytes;
+    size_t ahead; /* to the panels of the next block */
 } attention_source;
 
-static attention_source find_panels(const attention_tile *t, const attention_buffers *b, bool is_key, int32_t position,
-                                    int rows, int panels)
+static attention_source find_panels(const attention_tile *t, const attention_buffers *b, bool is_key,
+                                    int32_t position, int rows, int panels)
 {
     const attention_call *call = t->call;
     const kv_cache *cache = call->caches[t->token_begin];
@@ -220,11 +227,14 @@ static attention_source find_panels(const attention_tile *t, const attention_buf
     size_t panel_bytes = kv_panel_bytes(type, call->head_size);
     const uint8_t *from = head + (size_t)(position / KV_PANEL) * panel_bytes;
     if (rows <= ROWS_DIRECT || format->unpack_key == NULL) {
-        return (attention_source){format, from, panel_bytes};
+        bool is_last = position + ATTENTION_BLOCK >= t->end;
+        return (attention_source){format, from, panel_bytes,
+                                  is_last ? 0 : ATTENTION_BLOCK / KV_PANEL * panel_bytes};
     }
-    (is_key ? format->unpack_key : format->unpack_value)(from, panel_bytes, panels, b->panels, call->head_size);
+    (is_key ? format->unpack_key : format->unpack_value)(from, panel_bytes, panels, b->panels,
+                                                         call->head_size);
     return (attention_source){&t->kernels->formats[SMIDGEN_KV_F32], b->panels,
-                              kv_panel_bytes(SMIDGEN_KV_F32, call->head_size)};
+                              kv_panel_bytes(SMIDGEN_KV_F32, call->head_size), 0};
 }
 
 static void run_tile(const attention_tile *t, const attention_buffers *b)
@@ -236,7 +246,8 @@ static void run_tile(const attention_tile *t, const attention_buffers *b)
         int32_t positions = t->end - p < ATTENTION_BLOCK ? t->end - p : ATTENTION_BLOCK;
         int panels = (positions + KV_PANEL - 1) / KV_PANEL, columns = panels * KV_PANEL;
         attention_source keys = find_panels(t, b, true, p, rows, panels);
-        keys.format->scores(b->q, size, rows, keys.panels, keys.panel_bytes, panels, b->s, ATTENTION_BLOCK, size);
+        keys.format->scores(b->q, size, rows, keys.panels, keys.panel_bytes, panels, keys.ahead, b->s,
+                            ATTENTION_BLOCK, size);
         if (t->call->soft_cap > 0) {
             cap_scores(t, b, rows, columns);
         }
@@ -244,13 +255,13 @@ static void run_tile(const attention_tile *t, const attention_buffers *b)
         t->kernels->softmax(b->s, ATTENTION_BLOCK, rows, columns, b->max, b->sum, b->o, padded, padded);
         attention_source values = find_panels(t, b, false, p, rows, panels);
         int first = t->begin > p ? t->begin - p : 0; /* slots outside [begin, end) may hold anything */
-        values.format->values(b->s, ATTENTION_BLOCK, rows, values.panels, values.panel_bytes, first, positions, b->o,
-                              padded, size);
+        values.format->values(b->s, ATTENTION_BLOCK, rows, values.panels, values.panel_bytes, first,
+                              positions, values.ahead, b->o, padded, size);
     }
 }
 
-static float *partial_at(void *partials, const attention_call *call, int32_t splits, int64_t token, int32_t head,
-                         int32_t split)
+static float *partial_at(void *partials, const attention_call *call, int32_t splits, int64_t token,
+                         int32_t head, int32_t split)
 {
     int64_t slot = (token * call->heads + head) * splits + split;
     return (float *)partials + (size_t)slot * partial_floats(call->head_size);
@@ -292,28 +303,23 @@ static void choose_range(attention_tile *t, int32_t splits)
     t->end = to < end ? (int32_t)to : end;
 }
 
-void attention_run(const attention_call *call, int threads, void *partials, int64_t item_begin, int64_t item_end,
-                   void *scratch)
+void attention_run(const attention_call *call, int threads, void *partials, int64_t item_begin,
+                   int64_t item_end, void *scratch)
 {
     attention_plan plan = make_plan(call, threads);
     attention_buffers buffers;
     lay_out(&buffers, scratch, plan.group, call->head_size);
     int64_t items_of_tile = (int64_t)call->heads_kv * plan.splits, item = 0;
-    for (int32_t begin = 0, end; begin < call->tokens && item < item_end; begin = end, item += items_of_tile) {
+    for (int32_t begin = 0, end; begin < call->tokens && item < item_end;
+         begin = end, item += items_of_tile) {
         end = tile_end(call, plan.tile_tokens, begin);
         for (int64_t i = 0; i < items_of_tile; i++) {
             if (item + i < item_begin || item + i >= item_end) {
                 continue;
             }
-            attention_tile tile = {call,
-                                   attention_kernels_for(call->isa),
-                                   begin,
-                                   end,
-                                   (int32_t)(i / plan.splits),
-                                   plan.group,
-                                   (int32_t)(i % plan.splits),
-                                   0,
-                                   0};
+            attention_tile tile = {
+                call,       attention_kernels_for(call->isa), begin, end, (int32_t)(i / plan.splits),
+                plan.group, (int32_t)(i % plan.splits),       0,     0};
             choose_range(&tile, plan.splits);
             run_tile(&tile, &buffers);
             store_tile(&tile, &buffers, plan.splits, partials);
@@ -321,7 +327,8 @@ void attention_run(const attention_call *call, int threads, void *partials, int6
     }
 }
 
-void attention_merge(const attention_call *call, int threads, const void *partials, int64_t item_begin, int64_t item_end)
+void attention_merge(const attention_call *call, int threads, const void *partials, int64_t item_begin,
+                     int64_t item_end)
 {
     const int32_t splits = make_plan(call, threads).splits, size = call->head_size, padded = kv_padded(size);
     for (int64_t item = item_begin; item < item_end; item++) {

@@ -1,5 +1,5 @@
-/* Owns the memory of keys and values and where each number stands in it (README.md draws the panels). Refuses shapes that
- * are not positive, do not fit into memory, or do not fill q8_0 blocks. */
+/* Owns the memory of keys and values and where each number stands in it (README.md draws the panels). Refuses
+ * shapes that are not positive, do not fit into memory, or do not fill q8_0 blocks. */
 #include "base/error.h"
 #include "cpu/ops_internal.h"
 #include "tensor/half.h"
@@ -59,7 +59,7 @@ static uint64_t panels_of_head(const kv_shape *s)
 /* Bytes of all keys, or of all values; UINT64_MAX when they wrap. */
 static uint64_t plane_bytes(const kv_shape *s, smidgen_kv_type type)
 {
-    uint64_t heads = (uint64_t)s->layers * (uint64_t)s->heads_kv;                      /* < 2^49 */
+    uint64_t heads = (uint64_t)s->layers * (uint64_t)s->heads_kv;                 /* < 2^49 */
     uint64_t head_bytes = panels_of_head(s) * kv_panel_bytes(type, s->head_size); /* < 2^21 2^31 */
     return heads > UINT64_MAX / 4 / head_bytes ? UINT64_MAX : align_bytes(heads * head_bytes);
 }
@@ -82,8 +82,8 @@ kv_cache *kv_create(const kv_shape *shape, const smidgen_allocator *allocator, s
     if (!shape_is_valid(shape)) {
         error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
                   "a KV cache of %d layers, %d heads of %d and %d tokens with types %d and %d cannot be made",
-                  (int)shape->layers, (int)shape->heads_kv, (int)shape->head_size, (int)shape->capacity_tokens,
-                  (int)shape->key_type, (int)shape->value_type);
+                  (int)shape->layers, (int)shape->heads_kv, (int)shape->head_size,
+                  (int)shape->capacity_tokens, (int)shape->key_type, (int)shape->value_type);
         return NULL;
     }
     uint64_t bytes = kv_bytes(shape);
@@ -124,7 +124,8 @@ static size_t head_index(const kv_cache *c, int32_t layer, int32_t head)
 
 static uint8_t *key_panel(const kv_cache *c, int32_t layer, int32_t head, int32_t position)
 {
-    return c->keys + head_index(c, layer, head) * c->key_head_bytes + (size_t)(position / KV_PANEL) * c->key_panel_bytes;
+    return c->keys + head_index(c, layer, head) * c->key_head_bytes +
+           (size_t)(position / KV_PANEL) * c->key_panel_bytes;
 }
 
 static uint8_t *value_panel(const kv_cache *c, int32_t layer, int32_t head, int32_t position)
@@ -143,8 +144,8 @@ const uint8_t *kv_value_panels(const kv_cache *c, int32_t layer, int32_t head)
     return value_panel(c, layer, head, 0);
 }
 
-void kv_store(kv_cache *c, int32_t layer, int32_t position, const float *key, const float *value, int32_t head_begin,
-              int32_t head_end, cpu_isa isa)
+void kv_store(kv_cache *c, int32_t layer, int32_t position, const float *key, const float *value,
+              int32_t head_begin, int32_t head_end, cpu_isa isa)
 {
     const attention_kernels *kernels = attention_kernels_for(isa);
     int32_t size = c->shape.head_size;
@@ -157,8 +158,10 @@ void kv_store(kv_cache *c, int32_t layer, int32_t position, const float *key, co
     }
 }
 
-/* Number `index` of a panel whose numbers stand in runs of 16; block_slot: which of the scales belongs to it. */
-static float load_number(smidgen_kv_type type, const uint8_t *panel, size_t index, size_t numbers, size_t block_slot)
+/* Number `index` of a panel whose numbers stand in runs of 16; block_slot: which of the scales belongs to it.
+ */
+static float load_number(smidgen_kv_type type, const uint8_t *panel, size_t index, size_t numbers,
+                         size_t block_slot)
 {
     switch (type) {
     case SMIDGEN_KV_F32:
@@ -166,19 +169,22 @@ static float load_number(smidgen_kv_type type, const uint8_t *panel, size_t inde
     case SMIDGEN_KV_F16:
         return half_to_float(((const uint16_t *)panel)[index]);
     case SMIDGEN_KV_Q8_0:
-        return (float)((const int8_t *)panel)[index] * half_to_float(((const uint16_t *)(panel + numbers))[block_slot]);
+        return (float)((const int8_t *)panel)[index] *
+               half_to_float(((const uint16_t *)(panel + numbers))[block_slot]);
     }
     return 0;
 }
 
 void kv_load(const kv_cache *c, int32_t layer, int32_t position, int32_t head, float *key, float *value)
 {
-    const uint8_t *keys = key_panel(c, layer, head, position), *values = value_panel(c, layer, head, position);
+    const uint8_t *keys = key_panel(c, layer, head, position),
+                  *values = value_panel(c, layer, head, position);
     size_t numbers = (size_t)kv_padded(c->shape.head_size) * KV_PANEL, slot = (size_t)(position % KV_PANEL);
     for (size_t i = 0; i < (size_t)c->shape.head_size; i++) {
         size_t tile = i / KV_PANEL, lane = i % KV_PANEL, scale = i / KV_BLOCK * KV_PANEL + slot;
         key[i] = load_number(c->shape.key_type, keys, i * KV_PANEL + slot, numbers, scale);
-        value[i] = load_number(c->shape.value_type, values, (tile * KV_PANEL + slot) * KV_PANEL + lane, numbers, scale);
+        value[i] = load_number(c->shape.value_type, values, (tile * KV_PANEL + slot) * KV_PANEL + lane,
+                               numbers, scale);
     }
 }
 
@@ -214,9 +220,10 @@ void kv_remove(kv_cache *c, int32_t begin, int32_t count, int32_t used, const ro
                 if (rope != NULL) {
                     ops->rope_apply(rope, angles, key, size, 1, 0, 1);
                 }
-                kernels->formats[c->shape.key_type].store_key(key_panel(c, layer, head, to), to % KV_PANEL, key, size);
-                kernels->formats[c->shape.value_type].store_value(value_panel(c, layer, head, to), to % KV_PANEL, value,
-                                                                  size);
+                kernels->formats[c->shape.key_type].store_key(key_panel(c, layer, head, to), to % KV_PANEL,
+                                                              key, size);
+                kernels->formats[c->shape.value_type].store_value(value_panel(c, layer, head, to),
+                                                                  to % KV_PANEL, value, size);
             }
         }
     }

@@ -1,5 +1,5 @@
-/* Keys and values of one sequence. Layout belongs to this room (README.md draws it); attention reads it, nobody else does.
- * Keys are stored after RoPE. */
+/* Keys and values of one sequence. Layout belongs to this room (README.md draws it); attention reads it,
+ * nobody else does. Keys are stored after RoPE. */
 #ifndef CPU_KV_CACHE_H
 #define CPU_KV_CACHE_H
 
@@ -21,13 +21,14 @@ kv_cache *kv_create(const kv_shape *shape, const smidgen_allocator *allocator, s
 void kv_close(kv_cache *c);
 const kv_shape *kv_get_shape(const kv_cache *c);
 
-/* Stores key and value rows ([heads_kv * head_size] floats each, keys already rotated) of one token of one layer at slot
- * `position` < capacity. Disjoint positions, layers or heads [head_begin, head_end) may be stored from several threads. */
-void kv_store(kv_cache *c, int32_t layer, int32_t position, const float *key, const float *value, int32_t head_begin,
-              int32_t head_end, cpu_isa isa);
+/* Stores key and value rows ([heads_kv * head_size] floats each, keys already rotated) of one token of one
+ * layer at slot `position` < capacity. Disjoint positions, layers or heads [head_begin, head_end) may be
+ * stored from several threads. */
+void kv_store(kv_cache *c, int32_t layer, int32_t position, const float *key, const float *value,
+              int32_t head_begin, int32_t head_end, cpu_isa isa);
 
-/* Drops tokens [begin, begin + count) and moves the ones up to `used` down; the moved keys are rotated by -count positions so
- * that they stay right (rope gives each layer's rotation: ropes[layer]). */
+/* Drops tokens [begin, begin + count) and moves the ones up to `used` down; the moved keys are rotated by
+ * -count positions so that they stay right (rope gives each layer's rotation: ropes[layer]). */
 void kv_remove(kv_cache *c, int32_t begin, int32_t count, int32_t used, const rope_table *const *ropes);
 /* Reads one stored row back to floats (tests, session files). */
 void kv_load(const kv_cache *c, int32_t layer, int32_t position, int32_t head, float *key, float *value);

@@ -1,4 +1,5 @@
-/* Owns the choice of function tables. Where this build has no table for an instruction set, the scalar one answers. */
+/* Owns the choice of function tables. Where this build has no table for an instruction set, the scalar one
+ * answers. */
 #include "cpu/ops_internal.h"
 
 extern const cpu_ops cpu_ops_scalar, cpu_ops_avx2, cpu_ops_avx512, cpu_ops_neon;

@@ -1,5 +1,5 @@
-/* Owns the frequencies and angles of rotary position embedding: plain (Su 2021), linear, llama3 and YaRN (Peng 2023)
- * scaling, in double precision. Refuses sizes and factors for which no frequency exists. */
+/* Owns the frequencies and angles of rotary position embedding: plain (Su 2021), linear, llama3 and YaRN
+ * (Peng 2023) scaling, in double precision. Refuses sizes and factors for which no frequency exists. */
 #include "base/error.h"
 #include "cpu/ops_internal.h"
 
@@ -20,16 +20,17 @@ static bool options_are_valid(const rope_options *o, smidgen_error *error)
                          (int)o->rotary_size, (int)o->head_size);
     }
     if (!is_positive(o->theta)) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE theta %g is not a positive number", (double)o->theta);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE theta %g is not a positive number",
+                         (double)o->theta);
     }
     if (o->scaling != ROPE_SCALING_NONE && !is_positive(o->factor)) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE scaling factor %g is not a positive number",
-                         (double)o->factor);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "RoPE scaling factor %g is not a positive number", (double)o->factor);
     }
     bool needs_context = o->scaling == ROPE_SCALING_LLAMA3 || o->scaling == ROPE_SCALING_YARN;
     if (needs_context && o->original_context <= 0) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE scaling needs an original context, got %d",
-                         (int)o->original_context);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "RoPE scaling needs an original context, got %d", (int)o->original_context);
     }
     if (o->scaling == ROPE_SCALING_LLAMA3 &&
         !(is_positive(o->low_frequency_factor) && o->high_frequency_factor > o->low_frequency_factor)) {
@@ -38,12 +39,14 @@ static bool options_are_valid(const rope_options *o, smidgen_error *error)
                          (double)o->low_frequency_factor, (double)o->high_frequency_factor);
     }
     if (o->scaling == ROPE_SCALING_YARN && !(o->theta > 1 && o->beta_fast >= 0 && o->beta_slow >= 0)) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE YaRN scaling needs theta > 1 and betas >= 0");
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "RoPE YaRN scaling needs theta > 1 and betas >= 0");
     }
     for (int32_t i = 0; o->frequency_factors != NULL && i < o->rotary_size / 2; i++) {
         if (!is_positive(o->frequency_factors[i])) {
-            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "RoPE frequency factor %d is %g, not a positive number",
-                             (int)i, (double)o->frequency_factors[i]);
+            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                             "RoPE frequency factor %d is %g, not a positive number", (int)i,
+                             (double)o->frequency_factors[i]);
         }
     }
     return true;
@@ -91,7 +94,8 @@ static double yarn_attention_factor(const rope_options *o)
     return o->factor <= 1 ? 1.0 : 0.1 * log((double)o->factor) + 1.0;
 }
 
-bool rope_create(rope_table *table, const rope_options *options, const smidgen_allocator *allocator, smidgen_error *error)
+bool rope_create(rope_table *table, const rope_options *options, const smidgen_allocator *allocator,
+                 smidgen_error *error)
 {
     *table = (rope_table){0};
     if (!options_are_valid(options, error)) {
@@ -112,13 +116,15 @@ bool rope_create(rope_table *table, const rope_options *options, const smidgen_a
         } else if (options->scaling == ROPE_SCALING_YARN) {
             frequency = scale_yarn(options, frequency, i);
         }
-        frequencies[i] = options->frequency_factors == NULL ? frequency : frequency / options->frequency_factors[i];
+        frequencies[i] =
+            options->frequency_factors == NULL ? frequency : frequency / options->frequency_factors[i];
     }
     *table = (rope_table){
         .style = options->style,
         .head_size = options->head_size,
         .rotary_size = options->rotary_size,
-        .attention_factor = options->scaling == ROPE_SCALING_YARN ? (float)yarn_attention_factor(options) : 1.0f,
+        .attention_factor =
+            options->scaling == ROPE_SCALING_YARN ? (float)yarn_attention_factor(options) : 1.0f,
         .inverse_frequency = frequencies,
     };
     return true;
@@ -130,7 +136,8 @@ void rope_close(rope_table *table, const smidgen_allocator *allocator)
     *table = (rope_table){0};
 }
 
-void ops_rope_angles(const rope_table *table, const int32_t *positions, float *out, int64_t begin, int64_t end)
+void ops_rope_angles(const rope_table *table, const int32_t *positions, float *out, int64_t begin,
+                     int64_t end)
 {
     int32_t half = table->rotary_size / 2;
     for (int64_t r = begin; r < end; r++) {

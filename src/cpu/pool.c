@@ -1,6 +1,7 @@
-/* Owns the fork-join pool. One job is open at a time; a worker enters an open job, takes chunks until none is left and
- * leaves. The caller does the same, closes the job and waits only for workers that had entered, so a worker that the
- * system has put aside delays nobody. Refuses jobs inside jobs (they would wait for themselves). */
+/* Owns the fork-join pool. One job is open at a time; a worker enters an open job, takes chunks until none is
+ * left and leaves. The caller does the same, closes the job and waits only for workers that had entered, so a
+ * worker that the system has put aside delays nobody. Refuses jobs inside jobs (they would wait for
+ * themselves). */
 #include "cpu/pool.h"
 
 #include "base/thread.h"
@@ -8,7 +9,7 @@
 #include <stdatomic.h>
 
 /* state: whether the job is open, whether the caller sleeps on it, and how many workers are inside. */
-#define POOL_OPEN 0x80000000u
+#define POOL_OPEN          0x80000000u
 #define POOL_CALLER_SLEEPS 0x40000000u
 
 enum { POOL_SPIN_CHECK_TURNS = 16 };
@@ -163,8 +164,8 @@ static void announce(cpu_pool *pool)
     }
 }
 
-void cpu_pool_run(cpu_pool *pool, void (*work)(void *context, int64_t begin, int64_t end, int thread), void *context,
-                  int64_t items, int64_t grain)
+void cpu_pool_run(cpu_pool *pool, void (*work)(void *context, int64_t begin, int64_t end, int thread),
+                  void *context, int64_t items, int64_t grain)
 {
     if (items <= 0) {
         return;

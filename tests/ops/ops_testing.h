@@ -44,8 +44,8 @@ static inline float *random_floats(size_t count, uint64_t seed)
 }
 
 /* Every instruction set that this machine runs, scalar first; `isa` is declared by the macro. */
-#define FOR_EACH_ISA(isa)                                                                                            \
-    for (cpu_isa isa = CPU_ISA_SCALAR; isa <= CPU_ISA_RELAXED; isa = (cpu_isa)(isa + 1))                             \
+#define FOR_EACH_ISA(isa)                                                                                    \
+    for (cpu_isa isa = CPU_ISA_SCALAR; isa <= CPU_ISA_RELAXED; isa = (cpu_isa)(isa + 1))                     \
         if (cpu_isa_supported(isa))
 
 #endif

@@ -1,5 +1,6 @@
-/* Fused attention against a naive softmax in double precision, over what the cache says that it holds: so the type of the
- * cache adds no error here (test_kv_cache.c measures that), and the tolerance is that of float32 sums. */
+/* Fused attention against a naive softmax in double precision, over what the cache says that it holds: so the
+ * type of the cache adds no error here (test_kv_cache.c measures that), and the tolerance is that of float32
+ * sums. */
 #include "cpu/kv_cache.h"
 #include "cpu/ops.h"
 
@@ -43,8 +44,26 @@ static const attention_case cases[] = {
     {"soft cap, small", 4, 2, 64, 20, 2, SMIDGEN_KV_F32, SMIDGEN_KV_F32, {{1, 300}}, 5},
     {"peaked", 4, 2, 64, 0, 0, SMIDGEN_KV_F32, SMIDGEN_KV_F32, {{20, 300}}, 40},
     {"many query heads", 40, 1, 32, 0, 0, SMIDGEN_KV_F16, SMIDGEN_KV_F16, {{3, 290}}, 1},
-    {"batch of depths", 9, 3, 64, 0, 0, SMIDGEN_KV_F16, SMIDGEN_KV_F16, {{1, 0}, {1, 700}, {1, 15}, {1, 16}}, 1},
-    {"batch of chunks", 4, 1, 32, 100, 0, SMIDGEN_KV_F16, SMIDGEN_KV_F16, {{30, 300}, {1, 5}, {17, 0}, {2, 511}}, 1},
+    {"batch of depths",
+     9,
+     3,
+     64,
+     0,
+     0,
+     SMIDGEN_KV_F16,
+     SMIDGEN_KV_F16,
+     {{1, 0}, {1, 700}, {1, 15}, {1, 16}},
+     1},
+    {"batch of chunks",
+     4,
+     1,
+     32,
+     100,
+     0,
+     SMIDGEN_KV_F16,
+     SMIDGEN_KV_F16,
+     {{30, 300}, {1, 5}, {17, 0}, {2, 511}},
+     1},
 };
 enum { CASE_COUNT = (int)(sizeof cases / sizeof cases[0]) };
 
@@ -62,7 +81,8 @@ static kv_cache *filled_cache(const attention_case *c, int32_t tokens, uint64_t 
     kv_cache *cache = kv_create(&shape, &memory_system, NULL);
     size_t row = (size_t)c->heads_kv * (size_t)c->head_size;
     for (int32_t p = 0; cache != NULL && p < tokens; p++) {
-        float *key = random_floats(row, seed + 2 * (uint64_t)p), *value = random_floats(row, seed + 2 * (uint64_t)p + 1);
+        float *key = random_floats(row, seed + 2 * (uint64_t)p),
+              *value = random_floats(row, seed + 2 * (uint64_t)p + 1);
         kv_store(cache, 1, p, key, value, 0, c->heads_kv, CPU_ISA_SCALAR);
         free(key);
         free(value);
@@ -97,10 +117,19 @@ static attention_setup set_up(const attention_case *c)
             s.positions[token] = p;
         }
     }
-    s.call = (attention_call){.q = s.q, .out = s.out, .q_stride = (int64_t)stride, .out_stride = (int64_t)stride,
-                              .positions = s.positions, .tokens = tokens, .layer = 1, .heads = c->heads,
-                              .heads_kv = c->heads_kv, .head_size = c->head_size, .window = c->window,
-                              .scale = 1.0f / sqrtf((float)c->head_size), .soft_cap = c->soft_cap};
+    s.call = (attention_call){.q = s.q,
+                              .out = s.out,
+                              .q_stride = (int64_t)stride,
+                              .out_stride = (int64_t)stride,
+                              .positions = s.positions,
+                              .tokens = tokens,
+                              .layer = 1,
+                              .heads = c->heads,
+                              .heads_kv = c->heads_kv,
+                              .head_size = c->head_size,
+                              .window = c->window,
+                              .scale = 1.0f / sqrtf((float)c->head_size),
+                              .soft_cap = c->soft_cap};
     s.call.caches = s.token_caches;
     return s;
 }
@@ -117,9 +146,11 @@ static void tear_down(attention_setup *s)
 }
 
 /* out[head_size] of one query row; score and row are buffers of [positions] and [2 head_size]. */
-static void reference_row(const attention_call *call, int32_t token, int32_t head, double *score, float *row, double *out)
+static void reference_row(const attention_call *call, int32_t token, int32_t head, double *score, float *row,
+                          double *out)
 {
-    int32_t position = call->positions[token], size = call->head_size, head_kv = head / (call->heads / call->heads_kv);
+    int32_t position = call->positions[token], size = call->head_size,
+            head_kv = head / (call->heads / call->heads_kv);
     int32_t begin = call->window > 0 && position + 1 > call->window ? position + 1 - call->window : 0;
     const float *q = call->q + token * call->q_stride + (int64_t)head * size;
     double top = -INFINITY, sum = 0;

@@ -1,5 +1,5 @@
-/* The pool and the threads under it. Run this file in a TSan build too: the claims about data are only worth something
- * there (README of src/cpu names the command). */
+/* The pool and the threads under it. Run this file in a TSan build too: the claims about data are only worth
+ * something there (README of src/cpu names the command). */
 #include "base/memory.h"
 #include "base/thread.h"
 #include "cpu/pool.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 typedef struct sum_job {
-    int32_t *counts;  /* [items] how often each item was done; plain on purpose: TSan watches it */
+    int32_t *counts; /* [items] how often each item was done; plain on purpose: TSan watches it */
     int64_t grain;
     int threads;
     _Atomic int faults;
@@ -32,7 +32,9 @@ static void count_items(void *context, int64_t begin, int64_t end, int index)
 
 static void check_pool(cpu_pool *pool, int64_t items, int64_t grain)
 {
-    sum_job job = {.counts = calloc((size_t)items + 1, sizeof(int32_t)), .grain = grain, .threads = cpu_pool_threads(pool)};
+    sum_job job = {.counts = calloc((size_t)items + 1, sizeof(int32_t)),
+                   .grain = grain,
+                   .threads = cpu_pool_threads(pool)};
     cpu_pool_run(pool, count_items, &job, items, grain);
     int64_t total = 0;
     for (int64_t i = 0; i < items; i++) {
@@ -86,7 +88,8 @@ TEST(pool_that_never_worked_closes)
 
 typedef struct caller {
     cpu_pool *pool;
-    int64_t *shared; /* every job adds to it without a lock: jobs of one pool never overlap in its thread 0 part */
+    int64_t *
+        shared; /* every job adds to it without a lock: jobs of one pool never overlap in its thread 0 part */
     int jobs;
     thread handle;
 } caller;
