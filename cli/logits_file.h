@@ -3,7 +3,7 @@
  *   u32 zero, u64 hash of the token ids; then for each scored position
  *   i32 token that follows, f32 largest log probability, f32 step, u16 code [vocab_size]
  * where log p(i) = largest - step * code[i]. A step is 1/65535 of the range: the error of a log probability
- * is below 0.0005 for any range up to 60, and a divergence computed from it is off by less than 1e-6. */
+ * is below 0.0005 for any range up to 60, and a divergence computed from it is off by less than 1e-5. */
 #ifndef CLI_LOGITS_FILE_H
 #define CLI_LOGITS_FILE_H
 
