@@ -76,8 +76,27 @@ static int32_t jump_new(automaton *a, int32_t next, int32_t other)
     return node_new(a, (automaton_node){.kind = AUTOMATON_JUMP, .next = next, .other = other});
 }
 
-/* Joins the open end of f to a node. */
-static void connect(automaton *a, fragment f, int32_t to)
+int32_t automaton_node_new(automaton *a)
+{
+    return jump_new(a, -1, -1);
+}
+
+void automaton_add(automaton *a, int32_t node, int32_t to)
+{
+    if (a->failure != SMIDGEN_ERROR_NONE) {
+        return;
+    }
+    automaton_node old = a->nodes[node];
+    if (old.next < 0) {
+        a->nodes[node].next = to;
+        return;
+    }
+    int32_t rest = old.other < 0 ? old.next : jump_new(a, old.next, old.other);
+    a->nodes[node].next = to;
+    a->nodes[node].other = rest;
+}
+
+void automaton_connect(automaton *a, fragment f, int32_t to)
 {
     if (a->failure == SMIDGEN_ERROR_NONE) {
         a->nodes[f.last].next = to;
@@ -87,7 +106,7 @@ static void connect(automaton *a, fragment f, int32_t to)
 void automaton_define(automaton *a, int32_t rule, fragment f)
 {
     int32_t accept = node_new(a, (automaton_node){.kind = AUTOMATON_ACCEPT, .next = -1, .other = -1});
-    connect(a, f, accept);
+    automaton_connect(a, f, accept);
     if (a->failure == SMIDGEN_ERROR_NONE) {
         a->rules[rule].start = f.first;
     }
@@ -129,23 +148,67 @@ fragment automaton_text(automaton *a, const char *text, size_t size_bytes)
 
 fragment automaton_then(automaton *a, fragment f, fragment g)
 {
-    connect(a, f, g.first);
+    automaton_connect(a, f, g.first);
     return (fragment){f.first, g.last};
 }
 
 fragment automaton_either(automaton *a, fragment f, fragment g)
 {
     int32_t last = jump_new(a, -1, -1), first = jump_new(a, f.first, g.first);
-    connect(a, f, last);
-    connect(a, g, last);
+    automaton_connect(a, f, last);
+    automaton_connect(a, g, last);
     return (fragment){first, last};
 }
 
 fragment automaton_optional(automaton *a, fragment f)
 {
     int32_t last = jump_new(a, -1, -1);
-    connect(a, f, last);
+    automaton_connect(a, f, last);
     return (fragment){jump_new(a, f.first, last), last};
+}
+
+static int compare_words(const automaton_word *x, const automaton_word *y)
+{
+    int order = memcmp(x->bytes, y->bytes, x->size < y->size ? x->size : y->size);
+    return order != 0 ? order : x->size < y->size ? -1 : x->size > y->size;
+}
+
+static void sort_words(automaton_word *words, size_t count)
+{
+    for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
+        for (size_t i = gap; i < count; i++) {
+            automaton_word word = words[i];
+            size_t j = i;
+            for (; j >= gap && compare_words(&words[j - gap], &word) > 0; j -= gap) {
+                words[j] = words[j - gap];
+            }
+            words[j] = word;
+        }
+    }
+}
+
+fragment automaton_words(automaton *a, automaton_word *words, size_t count, int32_t *path)
+{
+    sort_words(words, count);
+    int32_t last = jump_new(a, -1, -1);
+    path[0] = jump_new(a, -1, -1);
+    for (size_t i = 0; i < count && a->failure == SMIDGEN_ERROR_NONE; i++) {
+        const automaton_word *word = &words[i];
+        size_t shared = 0;
+        while (i > 0 && shared < word->size && shared < word[-1].size && word->bytes[shared] == word[-1].bytes[shared]) {
+            shared++;
+        }
+        if (i > 0 && shared == word->size && shared == word[-1].size) {
+            continue;
+        }
+        for (size_t d = shared; d < word->size; d++) {
+            fragment byte = automaton_bytes(a, (uint8_t)word->bytes[d], (uint8_t)word->bytes[d]);
+            automaton_add(a, path[d], byte.first);
+            path[d + 1] = byte.last;
+        }
+        automaton_add(a, path[word->size], last);
+    }
+    return (fragment){path[0], last};
 }
 
 /* ---------------------------------------------------------------------------------------------- repetition */
@@ -165,7 +228,7 @@ static fragment copy_simple(automaton *a, automaton_node node)
 static fragment repeat_any(automaton *a, fragment f)
 {
     int32_t last = jump_new(a, -1, -1), loop = jump_new(a, f.first, last);
-    connect(a, f, loop);
+    automaton_connect(a, f, loop);
     return (fragment){loop, last};
 }
 
@@ -210,10 +273,10 @@ fragment automaton_repeat(automaton *a, fragment f, int64_t min, int64_t max)
     for (int64_t i = min; i < max && a->failure == SMIDGEN_ERROR_NONE; i++) {
         fragment next = copy_simple(a, item);
         int32_t choice = jump_new(a, next.first, end);
-        connect(a, whole, choice);
+        automaton_connect(a, whole, choice);
         whole.last = next.last;
     }
-    connect(a, whole, end);
+    automaton_connect(a, whole, end);
     return (fragment){whole.first, end};
 }
 

@@ -75,6 +75,17 @@ fragment automaton_optional(automaton *a, fragment f);
 /* min to max times; max < 0: any number. f may not be used afterwards. */
 fragment automaton_repeat(automaton *a, fragment f, int64_t min, int64_t max);
 
+/* For shapes that are no tree: a node without a way out; one more way out of it; the open end of f leads to `to`. */
+int32_t automaton_node_new(automaton *a);
+void automaton_add(automaton *a, int32_t node, int32_t to);
+void automaton_connect(automaton *a, fragment f, int32_t to);
+typedef struct automaton_word {
+    const char *bytes; /* [size] */
+    size_t size;
+} automaton_word;
+/* One of the words (sorted in place), beginnings shared. path: room for the longest word + 1 nodes. */
+fragment automaton_words(automaton *a, automaton_word *words, size_t count, int32_t *path);
+
 /* Sorts and merges; returns the new count. */
 size_t code_ranges_sort(code_range *ranges, size_t count);
 /* The complement of sorted ranges within 0..0x10FFFF into out [count + 1]; returns their number. */
