@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-/* Writes tests/data/templates/expected.json: what npm's @huggingface/jinja renders from every template in that folder and
- * from the chat templates of the real models, with several lists of messages each.
+/* Writes tests/data/templates/expected.json: what npm's @huggingface/jinja renders from every template in
+ * that folder and from the chat templates of the real models, with several lists of messages each.
  *
  *     npm ci --prefix tests && node tests/oracles/jinja_oracle.mjs [--check]
  *
- * --check compares instead of writing. A message that a template refuses by raise_exception is expected as "error". */
+ * --check compares instead of writing. What a template refuses by raise_exception is expected as "error". */
 import { Template } from "@huggingface/jinja";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -28,7 +28,9 @@ const weather = {
       properties: {
         place: { type: "string", description: "A town, \"quoted\" or <tagged>" },
         days: { type: "integer", description: "How many days ahead" },
-        units: { type: "string", enum: ["celsius", "fahrenheit"], default: "celsius", description: "Unité — 単位" },
+        units: {
+          type: "string", enum: ["celsius", "fahrenheit"], default: "celsius", description: "Unité — 単位",
+        },
         near: { type: "array", description: "Points", items: { type: "number" } },
       },
       required: ["place", "units"],
@@ -43,9 +45,11 @@ const clock = {
     parameters: { type: "object", properties: {}, required: [] },
   },
 };
-const call = (id, name, args) => ({ id, type: "function", function: { name, arguments: args } });
+const call = (id, name, args) => ({
+  id, type: "function", function: { name, arguments: args },
+});
 
-/* Name: variables. Every template is rendered with the first group; the others need what only some templates know. */
+/* Name: variables. Every template is rendered with the first group; the others need what only some know. */
 const plain = {
   one_turn: { messages: [user("Hello!")], add_generation_prompt: true },
   one_turn_unprompted: { messages: [user("Hello!")], add_generation_prompt: false },
@@ -60,7 +64,8 @@ const plain = {
   },
   turns_closed: { messages: [user("Ping"), assistant("Pong")], add_generation_prompt: false },
   unicode: {
-    messages: [system("Réponds en français — ½ 日本語"), user("Grüße 😀\u00a0<b>\"x\"</b> & {{ raw }} {% x %} \\n"),
+    messages: [system("Réponds en français — ½ 日本語"),
+      user("Grüße 😀\u00a0<b>\"x\"</b> & {{ raw }} {% x %} \\n"),
       assistant("Привет, мир\u2028！")],
     add_generation_prompt: true,
   },
@@ -138,7 +143,8 @@ const wants = {
 };
 /* Templates that only make sense with some inputs. */
 const only = { llava: ["blocks", "blocks_system"] };
-/* What the oracle cannot render, or renders unlike Python's jinja2: "template input": why. jinja_language.py covers them. */
+/* What the oracle cannot render, or renders unlike Python's jinja2: "template input": why.
+ * language_cases.txt covers the constructs. */
 const skipped = {
   "llama3.1 tools_system": "it has no filter `reject` for lists",
   "smollm3 turns": "its lstrip() ignores which characters it is given",
@@ -173,7 +179,10 @@ for (const [name, source] of templates()) {
     }
   }
 }
-const strings = Object.fromEntries(Object.entries(inputs).map(([name, v]) => [name, JSON.stringify({ ...tokens, ...v })]));
+const strings = {};
+for (const [name, variables] of Object.entries(inputs)) {
+  strings[name] = JSON.stringify({ ...tokens, ...variables });
+}
 const text = JSON.stringify({ inputs: strings, cases }, null, 1) + "\n";
 if (process.argv.includes("--check")) {
   if (readFileSync(path, "utf8") !== text) {

@@ -187,7 +187,7 @@ static bool ask(jinja_runtime *rt, jinja_value s, question q, jinja_value *out)
         at += length;
     }
     *out = jinja_bool(is_so);
-    return jinja_charge(rt, s.size);
+    return jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)s.size);
 }
 
 METHOD(is_space)
@@ -223,7 +223,7 @@ static bool ask_case(jinja_runtime *rt, jinja_value s, bool is_upper, jinja_valu
         is_so &= is_upper ? !is_lower_letter : !is_upper_letter;
     }
     *out = jinja_bool(has_case && is_so);
-    return jinja_charge(rt, s.size);
+    return jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)s.size);
 }
 
 METHOD(is_upper)

@@ -85,7 +85,8 @@ METHOD(method_split)
 {
     int64_t limit;
     jinja_items parts = {0};
-    if (!jinja_given_integer(rt, given[1], "maxsplit", -1, &limit) || !jinja_charge(rt, s.size)) {
+    if (!jinja_given_integer(rt, given[1], "maxsplit", -1, &limit) ||
+        !jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)s.size)) {
         return false;
     }
     if (!jinja_is_given(given[0])) {
@@ -161,7 +162,8 @@ METHOD(method_rsplit)
 {
     int64_t limit;
     jinja_items parts = {0};
-    if (!jinja_given_integer(rt, given[1], "maxsplit", -1, &limit) || !jinja_charge(rt, s.size)) {
+    if (!jinja_given_integer(rt, given[1], "maxsplit", -1, &limit) ||
+        !jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)s.size)) {
         return false;
     }
     if (!jinja_is_given(given[0])) {

@@ -102,6 +102,7 @@ typedef struct jinja_parser {
     arena *memory;
     smidgen_error *error;
     uint32_t depth, loop_depth;
+    uint32_t open_line; /* of the innermost open block */
     uint8_t macro_uses; /* names that the macro being parsed mentions */
 } jinja_parser;
 

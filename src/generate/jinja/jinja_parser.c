@@ -435,10 +435,13 @@ static bool parse_statement(jinja_parser *p, const char *ends, const char *opene
                          shown, p->token.text);
     }
     jinja_node *node = *out = jinja_parser_node(p, row->kind);
+    uint32_t outer_line = p->open_line;
+    p->open_line = p->token.line;
     if (node == NULL || !jinja_parser_enter(p) || !jinja_parser_advance(p) || !row->parse(p, node)) {
         return false;
     }
     p->depth--;
+    p->open_line = outer_line;
     return end_tag(p);
 }
 
@@ -457,7 +460,7 @@ static bool parse_output(jinja_parser *p, jinja_node **out)
 static bool parse_body(jinja_parser *p, const char *ends, const char *opened, jinja_node **first)
 {
     jinja_node **tail = first;
-    uint32_t line = p->token.line;
+    uint32_t line = p->open_line;
     while (p->token.kind != JINJA_TOKEN_END) {
         jinja_node *node = NULL;
         if (p->token.kind == JINJA_TOKEN_TEXT) {

@@ -10,7 +10,7 @@
 
 enum {
     JINJA_RUN_DEPTH_MAX = 400,         /* nested expressions, blocks, macro calls and values together */
-    JINJA_STEPS_MAX = 4 * 1000 * 1000, /* nodes evaluated, and one more for each 64 bytes or items touched */
+    JINJA_STEPS_MAX = 4 * 1000 * 1000, /* nodes evaluated, and more for the bytes and items touched */
     JINJA_MEMORY_MAX = 64 * 1024 * 1024,
 };
 
@@ -78,6 +78,8 @@ typedef struct jinja_loop {
 
 /* TEMPLATE: "line N: ..." */
 __attribute__((format(printf, 2, 3))) bool jinja_fail(jinja_runtime *rt, const char *format, ...);
+/* Bytes that are looked at one character at a time, in units of work. */
+enum { JINJA_CHARACTER_WORK = 8 };
 /* One step and one more for each 64 units of work; LIMIT when the steps are used up. */
 bool jinja_charge(jinja_runtime *rt, uint64_t work);
 /* One level deeper (leave with rt->depth--), or LIMIT. */

@@ -70,25 +70,34 @@ bool jinja_change_case(jinja_runtime *rt, jinja_value text, jinja_case how, jinj
 {
     enum { SHARP_S = 0xDF }; /* the one common letter whose upper case is two letters */
     jinja_builder b = {0};
+    char buffer[256];
+    size_t used = 0;
     bool is_start = true;
     for (size_t at = 0; at < text.size;) {
         uint32_t c;
-        char encoded[4];
         size_t length = utf8_decode(text.as.text + at, text.size - at, &c);
         uint32_t changed = c == UINT32_MAX ? c : cased(c, how, is_start);
-        const char *bytes = changed == c ? text.as.text + at : encoded;
-        size_t written = changed == c ? length : utf8_encode(changed, encoded);
-        if (c == SHARP_S && how != JINJA_CASE_LOWER) {
-            bool is_upper = how == JINJA_CASE_UPPER || how == JINJA_CASE_SWAP;
-            bytes = is_upper ? "SS" : is_start ? "Ss" : bytes;
-        }
-        if (!jinja_append(rt, &b, bytes, written)) {
-            return false;
+        bool is_split = c == SHARP_S && (how == JINJA_CASE_UPPER || how == JINJA_CASE_SWAP ||
+                                         (how != JINJA_CASE_LOWER && is_start));
+        if (is_split) {
+            buffer[used++] = 'S';
+            buffer[used++] = how == JINJA_CASE_UPPER || how == JINJA_CASE_SWAP ? 'S' : 's';
+        } else if (changed == c) { /* a byte that is not UTF-8 stays, too */
+            memcpy(buffer + used, text.as.text + at, length);
+            used += length;
+        } else {
+            used += utf8_encode(changed, buffer + used);
         }
         is_start = how == JINJA_CASE_TITLE   ? !jinja_is_letter(c)
                    : how == JINJA_CASE_WORDS ? is_word_break(c)
                                              : false;
         at += length;
+        if (used > sizeof buffer - 4 || at == text.size) {
+            if (!jinja_charge(rt, used * JINJA_CHARACTER_WORK) || !jinja_append(rt, &b, buffer, used)) {
+                return false;
+            }
+            used = 0;
+        }
     }
     *out = jinja_built(&b);
     return true;
@@ -128,7 +137,7 @@ bool jinja_strip(jinja_runtime *rt, jinja_value text, jinja_value set, jinja_sid
         }
     }
     *out = jinja_string(first, (size_t)(last - first));
-    return jinja_charge(rt, text.size - out->size);
+    return jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)(text.size - out->size));
 }
 
 bool jinja_replace(jinja_runtime *rt, jinja_value text, jinja_value old, jinja_value new_text, int64_t limit,
@@ -208,7 +217,7 @@ bool jinja_split_lines(jinja_runtime *rt, jinja_value text, bool with_ends, jinj
         return false;
     }
     *out = jinja_items_list(&lines);
-    return jinja_charge(rt, text.size);
+    return jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)text.size);
 }
 
 bool jinja_pad(jinja_runtime *rt, jinja_value text, int64_t width, jinja_side space_at, jinja_value *out)

@@ -21,13 +21,16 @@ size_t jinja_space_first(const char *text, size_t size)
     if (size == 0) {
         return 0;
     }
-    uint32_t c;
-    size_t length = utf8_decode(text, size, &c);
+    uint32_t c = (uint8_t)text[0];
+    size_t length = c < 0x80 ? 1 : utf8_decode(text, size, &c);
     return is_space(c) ? length : 0;
 }
 
 size_t jinja_character_last(const char *text, size_t size)
 {
+    if ((uint8_t)text[size - 1] < 0x80) {
+        return 1;
+    }
     for (size_t back = 1; back <= 4 && back <= size; back++) {
         if (((uint8_t)text[size - back] & 0xC0) != 0x80) {
             uint32_t c;
@@ -115,6 +118,9 @@ static const case_range case_ranges[] = {
 
 uint32_t jinja_lower(uint32_t c)
 {
+    if (c < 0x80) {
+        return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    }
     for (size_t i = 0; i < sizeof case_ranges / sizeof case_ranges[0]; i++) {
         const case_range *r = &case_ranges[i];
         if (c >= r->first && c <= r->last && (c - r->first) % r->step == 0) {
@@ -126,6 +132,9 @@ uint32_t jinja_lower(uint32_t c)
 
 uint32_t jinja_upper(uint32_t c)
 {
+    if (c < 0x80) {
+        return c >= 'a' && c <= 'z' ? c - 32 : c;
+    }
     for (size_t i = 0; i < sizeof case_ranges / sizeof case_ranges[0]; i++) {
         const case_range *r = &case_ranges[i];
         uint32_t upper = (uint32_t)((int32_t)c - r->distance);

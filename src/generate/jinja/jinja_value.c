@@ -145,8 +145,9 @@ static int compare_text(jinja_value x, jinja_value y, bool is_case_ignored)
 bool jinja_compare(jinja_runtime *rt, jinja_value x, jinja_value y, bool is_case_ignored, int *order)
 {
     if (x.kind == JINJA_STRING && y.kind == JINJA_STRING) {
+        uint64_t common = x.size < y.size ? x.size : y.size;
         *order = compare_text(x, y, is_case_ignored);
-        return jinja_charge(rt, x.size < y.size ? x.size : y.size);
+        return jinja_charge(rt, is_case_ignored ? JINJA_CHARACTER_WORK * common : common);
     }
     if (jinja_is_numeric(x) && jinja_is_numeric(y)) {
         if (x.kind == JINJA_FLOAT || y.kind == JINJA_FLOAT) {
@@ -212,8 +213,9 @@ bool jinja_contains(jinja_runtime *rt, jinja_value container, jinja_value item, 
 static bool characters_of(jinja_runtime *rt, jinja_value v, const jinja_value **items, uint32_t *count)
 {
     size_t length = jinja_text_length(v.as.text, v.size), at = 0;
-    jinja_value *characters =
-        jinja_charge(rt, v.size) ? jinja_allocate_array(rt, length, sizeof *characters) : NULL;
+    jinja_value *characters = jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)v.size)
+                                  ? jinja_allocate_array(rt, length, sizeof *characters)
+                                  : NULL;
     if (characters == NULL) {
         return false;
     }
@@ -266,7 +268,7 @@ bool jinja_length(jinja_runtime *rt, jinja_value v, int64_t *length)
         return true;
     case JINJA_STRING:
         *length = (int64_t)jinja_text_length(v.as.text, v.size);
-        return jinja_charge(rt, v.size);
+        return jinja_charge(rt, JINJA_CHARACTER_WORK * (uint64_t)v.size);
     case JINJA_LIST:
     case JINJA_TUPLE:
         *length = v.size;
