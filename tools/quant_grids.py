@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Writes src/quant/iq_grids.inc: the points of the IQ2 and IQ3 grids, from the PyPI package `gguf` (numpy readers).
+"""Writes src/quant/iq_grids.inc: the points of the IQ2 and IQ3 grids, from the PyPI package `gguf`.
 
     pip install gguf==0.19.0 && tools/quant_grids.py > src/quant/iq_grids.inc
 
-The grids are data of the file formats: they cannot be derived. Here each point is one 16-bit number that holds the level
-of each of its 8 (IQ2, 2 bits a level) or 4 (IQ3, 3 bits a level) weights, the first weight in the lowest bits."""
+The grids are data of the file formats: they cannot be derived. Here each point is one 16-bit number that
+holds the level of each of its 8 (IQ2, 2 bits a level) or 4 (IQ3, 3 bits a level) weights, the first weight
+in the lowest bits."""
 from gguf import quants
 
-HEAD = """/* Made by tools/quant_grids.py; do not edit. Grid points of IQ2 (8 levels of 2 bits) and IQ3 (4 levels of 3 bits), the
- * first weight in the lowest bits. */
+HEAD = """\
+/* Made by tools/quant_grids.py; do not edit. Grid points of IQ2 (8 levels of 2 bits) and IQ3 (4 of 3
+ * bits), the first weight in the lowest bits. */
 """
 
 

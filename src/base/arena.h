@@ -17,8 +17,8 @@ typedef struct arena {
 void arena_init(arena *a, const smidgen_allocator *allocator);
 /* Gives everything back; the arena is empty and usable afterwards. */
 void arena_close(arena *a);
-/* size_bytes aligned to 16 bytes (64 from 4096 bytes on), zeroed; NULL when there is no memory. A size of 0 gives a
- * valid pointer that must not be read. */
+/* size_bytes aligned to 16 bytes (64 from 4096 bytes on), zeroed; NULL when there is no memory. A size of 0
+ * gives a valid pointer that must not be read. */
 void *arena_allocate(arena *a, size_t size_bytes);
 /* count * size, checked. */
 void *arena_array(arena *a, size_t count, size_t size);

@@ -23,23 +23,6 @@ const uint8_t *bytes_take(bytes_reader *r, uint64_t count)
     return p;
 }
 
-uint16_t bytes_load_u16(const void *p)
-{
-    const uint8_t *b = p;
-    return (uint16_t)(b[0] | b[1] << 8);
-}
-
-uint32_t bytes_load_u32(const void *p)
-{
-    const uint8_t *b = p;
-    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-}
-
-uint64_t bytes_load_u64(const void *p)
-{
-    return bytes_load_u32(p) | (uint64_t)bytes_load_u32((const uint8_t *)p + 4) << 32;
-}
-
 uint8_t bytes_read_u8(bytes_reader *r)
 {
     const uint8_t *p = bytes_take(r, 1);

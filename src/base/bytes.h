@@ -1,5 +1,5 @@
-/* A bounded reader over bytes in memory: every read is checked, the first failure sticks, nothing is read past the
- * end. All numbers are little-endian. */
+/* A bounded reader over bytes in memory: every read is checked, the first failure sticks, nothing is read
+ * past the end. All numbers are little-endian. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -24,9 +24,22 @@ double bytes_read_f64(bytes_reader *r);
 const uint8_t *bytes_take(bytes_reader *r, uint64_t count);
 uint64_t bytes_left(const bytes_reader *r);
 
-/* Unaligned little-endian loads. */
-uint16_t bytes_load_u16(const void *p);
-uint32_t bytes_load_u32(const void *p);
-uint64_t bytes_load_u64(const void *p);
+/* Unaligned little-endian loads. Inline: they stand in loops over weights. */
+static inline uint16_t bytes_load_u16(const void *p)
+{
+    const uint8_t *b = (const uint8_t *)p;
+    return (uint16_t)(b[0] | b[1] << 8);
+}
+
+static inline uint32_t bytes_load_u32(const void *p)
+{
+    const uint8_t *b = (const uint8_t *)p;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static inline uint64_t bytes_load_u64(const void *p)
+{
+    return bytes_load_u32(p) | (uint64_t)bytes_load_u32((const uint8_t *)p + 4) << 32;
+}
 
 #endif

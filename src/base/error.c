@@ -67,8 +67,8 @@ bool error_set_limit(smidgen_error *error, smidgen_error_code code, uint64_t lim
 
 bool error_set_memory(smidgen_error *error, const char *what, uint64_t needed_bytes)
 {
-    return error_set_limit(error, SMIDGEN_ERROR_OUT_OF_MEMORY, 0, needed_bytes, "no memory for %s (%llu bytes)", what,
-                           (unsigned long long)needed_bytes);
+    return error_set_limit(error, SMIDGEN_ERROR_OUT_OF_MEMORY, 0, needed_bytes,
+                           "no memory for %s (%llu bytes)", what, (unsigned long long)needed_bytes);
 }
 
 void error_advise(smidgen_error *error, const char *advice)

@@ -4,8 +4,8 @@
 
 #include "base/bytes.h"
 
-/* Multiply-and-fold over 8-byte words, after the idea of wyhash; seedless because tables are rebuilt each run and
- * hostile keys only cost time bounded by the table's probe limit. */
+/* Multiply-and-fold over 8-byte words, after the idea of wyhash; seedless because tables are rebuilt each run
+ * and hostile keys only cost time bounded by the table's probe limit. */
 uint64_t hash_bytes(const void *bytes, size_t size)
 {
     const uint8_t *p = bytes;
@@ -45,7 +45,8 @@ static void sha256_block(uint32_t state[8], const uint8_t *p)
 {
     uint32_t w[64];
     for (int i = 0; i < 16; i++) {
-        w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+        w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 |
+               p[4 * i + 3];
     }
     for (int i = 16; i < 64; i++) {
         uint32_t s0 = rotate_right(w[i - 15], 7) ^ rotate_right(w[i - 15], 18) ^ w[i - 15] >> 3;

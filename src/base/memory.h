@@ -1,5 +1,6 @@
-/* Where every byte comes from. A module never calls malloc: it is handed a `const smidgen_allocator *` or an arena.
- * That keeps two models apart, makes memory reports exact, and lets the tests fail any single allocation. */
+/* Where every byte comes from. A module never calls malloc: it is handed a `const smidgen_allocator *` or an
+ * arena. That keeps two models apart, makes memory reports exact, and lets the tests fail any single
+ * allocation. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -8,7 +9,8 @@
 /* The C library's aligned_alloc and free. */
 extern const smidgen_allocator memory_system;
 
-/* A block of size_bytes aligned to 64 bytes, contents undefined; NULL when there is no memory. size 0 gives NULL. */
+/* A block of size_bytes aligned to 64 bytes, contents undefined; NULL when there is no memory. size 0 gives
+ * NULL. */
 void *memory_allocate(const smidgen_allocator *allocator, size_t size_bytes);
 /* The same, zeroed. */
 void *memory_allocate_zeroed(const smidgen_allocator *allocator, size_t size_bytes);

@@ -62,7 +62,10 @@ size_t utf8_incomplete_tail(const char *text, size_t size)
         if ((byte & 0xC0) == 0x80) {
             continue;
         }
-        size_t length = byte >= 0xF0 && byte <= 0xF4 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xC2 && byte < 0xE0 ? 2 : 1;
+        size_t length = byte >= 0xF0 && byte <= 0xF4  ? 4
+                        : byte >= 0xE0 && byte < 0xF0 ? 3
+                        : byte >= 0xC2 && byte < 0xE0 ? 2
+                                                      : 1;
         return length > back ? back : 0;
     }
     return 0;

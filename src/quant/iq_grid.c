@@ -38,20 +38,23 @@ static uint32_t signs_with_parity(uint32_t seven)
     return (seven & 127) | (parity & 1) << 7;
 }
 
-/* Codes of 8 weights; signs: 8 bits. */
+/* Codes of 8 weights; signs: 8 bits. The pairs of bits of the point are moved to bytes in three doublings. */
 static void split_point_of_8(uint32_t point, uint32_t signs, uint8_t *code)
 {
-    for (int j = 0; j < 8; j++) {
-        code[j] = (uint8_t)((point >> 2 * j & 3) | (signs >> j & 1) << 2);
-    }
+    uint64_t levels = point;
+    levels = (levels | levels << 24) & 0x000000FF000000FFu;
+    levels = (levels | levels << 12) & 0x000F000F000F000Fu;
+    levels = (levels | levels << 6) & 0x0303030303030303u;
+    quant_store_codes(code, levels | quant_spread_bits(signs) << 2);
 }
 
-/* Codes of 4 weights; signs: 4 bits. */
-static void split_point_of_4(uint32_t point, uint32_t signs, uint8_t *code)
+/* Codes of 8 weights from two points of 4. */
+static void split_points_of_4(uint32_t first, uint32_t second, uint32_t signs, uint8_t *code)
 {
-    for (int j = 0; j < 4; j++) {
-        code[j] = (uint8_t)((point >> 3 * j & 7) | (signs >> j & 1) << 3);
-    }
+    uint64_t levels = first | (uint64_t)second << 32;
+    levels = (levels | levels << 10) & 0x003F003F003F003Fu;
+    levels = (levels | levels << 5) & 0x0707070707070707u;
+    quant_store_codes(code, levels | quant_spread_bits(signs) << 3);
 }
 
 static int8_t odd(uint32_t scale)
@@ -107,10 +110,10 @@ static void split_iq3_xxs(const void *block, quant_split *out)
     for (int g = 0; g < 8; g++) {
         uint32_t tail = bytes_load_u32(b + 66 + 4 * g);
         out->subscale[g] = odd(tail >> 28);
-        for (int i = 0; i < 8; i++) {
-            uint32_t signs = signs_with_parity(tail >> 7 * (i / 2) & 127);
-            split_point_of_4(grid_iq3_xxs[b[2 + 8 * g + i]], signs >> 4 * (i % 2),
-                             out->code + 32 * g + 4 * i);
+        const uint8_t *index = b + 2 + 8 * g; /* [8] */
+        for (int i = 0; i < 4; i++) {
+            split_points_of_4(grid_iq3_xxs[index[2 * i]], grid_iq3_xxs[index[2 * i + 1]],
+                              signs_with_parity(tail >> 7 * i & 127), out->code + 32 * g + 8 * i);
         }
     }
 }
@@ -122,9 +125,11 @@ static void split_iq3_s(const void *block, quant_split *out)
     for (int g = 0; g < 8; g++) {
         out->subscale[g] = odd(b[106 + g / 2] >> 4 * (g % 2));
     }
-    for (int i = 0; i < 64; i++) {
-        uint32_t index = b[2 + i] | (b[66 + i / 8] >> (i % 8) & 1u) << 8;
-        split_point_of_4(grid_iq3_s[index], (uint32_t)b[74 + i / 2] >> 4 * (i % 2), out->code + 4 * i);
+    for (int i = 0; i < 32; i++) {
+        const uint8_t *index = b + 2 + 2 * i; /* [2] */
+        uint32_t high = (uint32_t)b[66 + i / 4] >> 2 * (i % 4);
+        split_points_of_4(grid_iq3_s[index[0] | (high & 1) << 8], grid_iq3_s[index[1] | (high >> 1 & 1) << 8],
+                          b[74 + i], out->code + 8 * i);
     }
 }
 

@@ -46,6 +46,16 @@ static void split_four_bits(const uint8_t *q, uint8_t *code)
     }
 }
 
+/* One more bit a code: bit `part` of h[l] becomes bit `place` of code 32 part + l. */
+static void add_bit(const uint8_t *h, int place, uint8_t *code)
+{
+    for (int part = 0; part < SUPERBLOCK / 32; part++) {
+        for (int l = 0; l < 32; l++) {
+            code[32 * part + l] |= (uint8_t)((h[l] >> part & 1) << place);
+        }
+    }
+}
+
 static void split_q2_k(const void *block, quant_split *out)
 {
     const uint8_t *b = block;
@@ -67,9 +77,7 @@ static void split_q3_k(const void *block, quant_split *out)
         out->subscale[g] = (int8_t)((low | high << 4) - 32);
     }
     split_two_bits(b + 32, out->code);
-    for (int i = 0; i < SUPERBLOCK; i++) {
-        out->code[i] |= (uint8_t)((b[i % 32] >> (i / 32) & 1) << 2);
-    }
+    add_bit(b, 2, out->code);
 }
 
 /* Sub-blocks 0 to 3: six bits of s[g] and s[g + 4]. Sub-blocks 4 to 7: nibbles of s[g + 4], topped by the two
@@ -98,9 +106,7 @@ static void split_q5_k(const void *block, quant_split *out)
     quant_split_begin(out, quant_load_half(b), quant_load_half(b + 2));
     split_scales(b + 4, out);
     split_four_bits(b + 48, out->code);
-    for (int i = 0; i < SUPERBLOCK; i++) {
-        out->code[i] |= (uint8_t)((b[16 + i % 32] >> (i / 32) & 1) << 4);
-    }
+    add_bit(b + 16, 4, out->code);
 }
 
 static void split_q6_k(const void *block, quant_split *out)

@@ -45,6 +45,21 @@ static inline void quant_split_begin(quant_split *out, float scale, float minimu
     memset(out->subminimum, 1, sizeof out->subminimum);
 }
 
+/* Eight bits to the lowest bits of eight bytes, bit 0 to the lowest byte. */
+static inline uint64_t quant_spread_bits(uint32_t bits)
+{
+    uint64_t apart = (bits & 255) * 0x0101010101010101u & 0x8040201008040201u; /* byte j keeps bit j alone */
+    return (apart + 0x7F7F7F7F7F7F7F7Fu) >> 7 & 0x0101010101010101u;
+}
+
+/* Eight codes, the first one in the lowest byte. */
+static inline void quant_store_codes(uint8_t *code, uint64_t codes)
+{
+    for (int i = 0; i < 8; i++) {
+        code[i] = (uint8_t)(codes >> (8 * i));
+    }
+}
+
 /* The code nearest below `value`, kept in 0 .. most; NaN gives 0 (a plain conversion would be undefined). */
 static inline int32_t quant_code(float value, int32_t most)
 {

@@ -19,10 +19,13 @@ enum { BLOCK = 32, HALF_BLOCK = 16 };
 
 static void split_five_bits(const uint8_t *h, const uint8_t *q, quant_split *out)
 {
-    uint32_t high = bytes_load_u32(h);
     for (int i = 0; i < HALF_BLOCK; i++) {
-        out->code[i] = (uint8_t)((q[i] & 15) | (high >> i & 1) << 4);
-        out->code[i + HALF_BLOCK] = (uint8_t)(q[i] >> 4 | (high >> (i + HALF_BLOCK) & 1) << 4);
+        out->code[i] = q[i] & 15;
+        out->code[i + HALF_BLOCK] = q[i] >> 4;
+    }
+    for (int i = 0; i < 4; i++) {
+        uint64_t low = bytes_load_u64(out->code + 8 * i);
+        quant_store_codes(out->code + 8 * i, low | quant_spread_bits(h[i]) << 4);
     }
 }
 

@@ -19,19 +19,16 @@ static inline uint32_t half_to_bits32(float value)
     return bits;
 }
 
-/* IEEE 754 binary16 to binary32, exact; subnormals, infinities and NaN included. */
+/* IEEE 754 binary16 to binary32, exact; subnormals, infinities and NaN included. Without branches, so that
+ * loops over it become vector code. */
 static inline float half_to_float(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16;
     uint32_t exponent = h >> 10 & 31, mantissa = h & 0x3FF;
-    if (exponent == 31) {
-        return half_from_bits32(sign | 0x7F800000 | mantissa << 13);
-    }
-    if (exponent == 0) {
-        float value = (float)mantissa * 0x1p-24f;
-        return sign != 0 ? -value : value;
-    }
-    return half_from_bits32(sign | (exponent + 112) << 23 | mantissa << 13);
+    uint32_t subnormal = half_to_bits32((float)(int32_t)mantissa * 0x1p-24f);
+    uint32_t rebias = exponent + 112 + (exponent == 31) * 112u; /* 255 for infinities and NaN */
+    uint32_t is_normal = 0u - (exponent != 0);
+    return half_from_bits32(sign | (is_normal & (rebias << 23 | mantissa << 13)) | (~is_normal & subnormal));
 }
 
 /* binary32 to binary16, round to nearest even, as F16C does. */

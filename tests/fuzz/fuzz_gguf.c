@@ -1,5 +1,7 @@
 /* Any bytes as a GGUF file: no crash, no leak, memory bounded by the input, and what was accepted is
- * consistent. */
+ * consistent.
+ *
+ * seeds: formats */
 #include <stdlib.h>
 
 #include "failing_allocator.h"

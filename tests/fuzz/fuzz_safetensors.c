@@ -1,4 +1,6 @@
-/* Any bytes as a safetensors file. The length field is corrected, so that the JSON behind it is reached. */
+/* Any bytes as a safetensors file. The length field is corrected, so that the JSON behind it is reached.
+ *
+ * seeds: formats/folder formats/sharded */
 #include <stdlib.h>
 
 #include "failing_allocator.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/data/formats/: small files by the public writers (PyPI `gguf` and `safetensors`), so that the readers are
-not only tested against this repository's own idea of the formats.
+"""Writes tests/data/formats/: small files by the public writers (PyPI `gguf` and `safetensors`), so that the
+readers are not only tested against this repository's own idea of the formats.
 
     pip install gguf==0.19.0 safetensors==0.8.0 numpy && tests/oracles/format_samples.py tests/data/formats
 
@@ -59,11 +59,12 @@ def write_json(path, value):
 
 def write_folder(folder):
     os.makedirs(folder, exist_ok=True)
-    save_file({"x.weight": numbers(3, 4), "x.bias": numbers(3).astype(np.float16), "empty": numbers(0, 5),
-               "steps": np.array(9, dtype=np.int64)}, folder + "/model.safetensors", metadata={"format": "np"})
+    tensors = {"x.weight": numbers(3, 4), "x.bias": numbers(3).astype(np.float16), "empty": numbers(0, 5),
+               "steps": np.array(9, dtype=np.int64)}
+    save_file(tensors, folder + "/model.safetensors", metadata={"format": "np"})
     write_json(folder + "/config.json", {"model_type": "llama", "hidden_size": 4})
-    write_json(folder + "/tokenizer_config.json",
-               {"chat_template": [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]})
+    templates = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]
+    write_json(folder + "/tokenizer_config.json", {"chat_template": templates})
 
 
 def write_sharded(folder):

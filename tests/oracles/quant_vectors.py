@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/data/quant/: random stored blocks and what the PyPI package `gguf` (numpy readers, written independently of
-this library) makes of them.
+"""Writes tests/data/quant/: random stored blocks and what the PyPI package `gguf` (numpy readers, written
+independently of this library) makes of them.
 
     pip install gguf==0.19.0 numpy && tests/oracles/quant_vectors.py tests/data/quant
 
@@ -19,7 +19,8 @@ from gguf import quants
 TYPES = {
     T.Q8_0: ([0], 24), T.Q4_0: ([0], 24), T.Q4_1: ([0, 2], 24), T.Q5_0: ([0], 24), T.Q5_1: ([0, 2], 24),
     T.IQ4_NL: ([0], 24), T.MXFP4: ([], 24),
-    T.Q2_K: ([80, 82], 12), T.Q3_K: ([108], 12), T.Q4_K: ([0, 2], 12), T.Q5_K: ([0, 2], 12), T.Q6_K: ([208], 12),
+    T.Q2_K: ([80, 82], 12), T.Q3_K: ([108], 12), T.Q4_K: ([0, 2], 12), T.Q5_K: ([0, 2], 12),
+    T.Q6_K: ([208], 12),
     T.IQ4_XS: ([0], 12), T.TQ1_0: ([52], 12), T.TQ2_0: ([64], 12),
     T.IQ2_XXS: ([0], 12), T.IQ2_XS: ([0], 20), T.IQ2_S: ([0], 36), T.IQ3_XXS: ([0], 10), T.IQ3_S: ([0], 14),
 }
