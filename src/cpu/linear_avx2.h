@@ -10,7 +10,6 @@
 
 #define LINEAR_INLINE static inline __attribute__((always_inline))
 
-void linear_quantise_avx2(const float *x, int64_t columns, linear_block *blocks);
 void linear_few_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc);
 void linear_many_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch);
 

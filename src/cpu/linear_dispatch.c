@@ -3,11 +3,13 @@
 
 #if defined(__x86_64__)
 
-extern const linear_kernels linear_kernels_avx2;
+extern const linear_kernels linear_kernels_avx2, linear_kernels_avx512;
 
 const linear_kernels *linear_kernels_for(cpu_isa isa)
 {
-    return isa == CPU_ISA_AVX2 || isa == CPU_ISA_AVX512 ? &linear_kernels_avx2 : &linear_kernels_scalar;
+    return isa == CPU_ISA_AVX512 ? &linear_kernels_avx512
+           : isa == CPU_ISA_AVX2 ? &linear_kernels_avx2
+                                 : &linear_kernels_scalar;
 }
 
 #else

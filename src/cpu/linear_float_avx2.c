@@ -120,7 +120,7 @@ LINEAR_INLINE void expand_code(int code, const linear_panel *panel, int64_t begi
     }
 }
 
-static void expand(const linear_panel *panel, int64_t begin, int64_t blocks, float *out)
+void linear_expand_avx2(const linear_panel *panel, int64_t begin, int64_t blocks, float *out)
 {
     switch (panel->layout->code) {
     case LINEAR_CODE_2:
@@ -147,7 +147,7 @@ static void expand(const linear_panel *panel, int64_t begin, int64_t blocks, flo
     }
 }
 
-static void widen(element_type type, const void *in, float *out, int64_t n)
+void linear_widen_avx2(element_type type, const void *in, float *out, int64_t n)
 {
     const uint8_t *bytes = in;
     int64_t i = 0;
@@ -246,4 +246,4 @@ static void float_tile(const float *w, const float *const *x, int64_t k, int cou
 }
 
 const linear_kernels linear_kernels_avx2 = {linear_quantise_avx2, linear_few_avx2, linear_many_avx2,
-                                            expand, widen, float_tile};
+                                            linear_expand_avx2, linear_widen_avx2, float_tile};

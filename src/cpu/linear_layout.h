@@ -138,6 +138,11 @@ extern const linear_kernels linear_kernels_scalar;
 /* The best table of this build that `isa` allows. */
 const linear_kernels *linear_kernels_for(cpu_isa isa);
 
+/* Parts of the AVX2 table that the AVX-512 one shares. */
+void linear_quantise_avx2(const float *x, int64_t columns, linear_block *blocks);
+void linear_expand_avx2(const linear_panel *panel, int64_t begin, int64_t blocks, float *out);
+void linear_widen_avx2(element_type type, const void *in, float *out, int64_t n);
+
 /* NULL when no layout fits the format. */
 const linear_layout *linear_layout_find(const quant_format *format);
 linear_panel linear_panel_of(const linear_weights *w, int64_t panel);
