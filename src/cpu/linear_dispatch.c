@@ -12,6 +12,15 @@ const linear_kernels *linear_kernels_for(cpu_isa isa)
                                  : &linear_kernels_scalar;
 }
 
+#elif defined(__aarch64__)
+
+extern const linear_kernels linear_kernels_neon;
+
+const linear_kernels *linear_kernels_for(cpu_isa isa)
+{
+    return isa == CPU_ISA_NEON ? &linear_kernels_neon : &linear_kernels_scalar;
+}
+
 #else
 
 const linear_kernels *linear_kernels_for(cpu_isa isa)
