@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/thread.h"
 #include "generate/chat_template.h"
+#include "generate/jinja/jinja_tables.h"
 
 #include <stdlib.h>
 
@@ -166,5 +167,114 @@ TEST(chat_templates_of_published_style_agree_with_the_oracle)
     }
     CHECK(cases > 400);
     json_close(document);
+    arena_close(&a);
+}
+
+/* ---- docs/chat-templates.md lists what the tables hold */
+
+typedef struct page {
+    char text[16384];
+    size_t size, column;
+} page;
+
+static void add_text(page *p, const char *text)
+{
+    size_t size = strlen(text);
+    if (p->size + size < sizeof p->text) {
+        memcpy(p->text + p->size, text, size + 1);
+        p->size += size;
+        p->column += size;
+    }
+}
+
+/* A word in back quotes, on a new line where it would pass column 108. */
+static void add_word(page *p, const char *word)
+{
+    bool is_broken = p->column + strlen(word) + 3 > 108;
+    add_text(p, is_broken ? "\n" : " ");
+    p->column = is_broken ? 0 : p->column;
+    add_text(p, "`");
+    add_text(p, word);
+    add_text(p, "`");
+}
+
+static void add_title(page *p, const char *title)
+{
+    p->column = 0;
+    add_text(p, title);
+}
+
+/* "indent(width, first, blank)" */
+static void write_signature(const jinja_function *row, bool is_callable, char out[128])
+{
+    size_t used = (size_t)snprintf(out, 128, "%s", row->name);
+    if (row->parameters == NULL) {
+        snprintf(out + used, 128 - used, "(...)");
+    } else if (row->parameters[0] != 0 || is_callable) {
+        used += (size_t)snprintf(out + used, 128 - used, "(");
+        for (const char *c = row->parameters; *c != 0; c++) {
+            used += (size_t)snprintf(out + used, 128 - used, *c == ' ' ? ", " : "%c", *c);
+        }
+        snprintf(out + used, 128 - used, ")");
+    }
+}
+
+static void add_rows(page *p, jinja_table table, bool is_callable, bool wanted_refused)
+{
+    const jinja_function *row;
+    for (size_t i = 0; (row = jinja_table_row(table, i)) != NULL; i++) {
+        char signature[128];
+        write_signature(row, is_callable, signature);
+        if ((row->bound == NULL && row->free == NULL) == wanted_refused) {
+            add_word(p, wanted_refused ? row->name : signature);
+        }
+    }
+}
+
+TEST(chat_template_documentation_lists_exactly_the_tables)
+{
+    static const struct {
+        const char *title;
+        jinja_table table;
+        bool is_callable;
+    } tables[] = {
+        {"\n\n**Functions:**", JINJA_TABLE_FUNCTIONS, true},
+        {"\n\n**Filters:**", JINJA_TABLE_FILTERS, false},
+        {"\n\n**Tests:**", JINJA_TABLE_TESTS, false},
+        {"\n\n**Methods of strings:**", JINJA_TABLE_STRING_METHODS, true},
+        {"\n\n**Methods of dicts:**", JINJA_TABLE_DICT_METHODS, true},
+        {"\n\n**Methods of lists:**", JINJA_TABLE_LIST_METHODS, true},
+        {"\n\n**Methods of `loop`:**", JINJA_TABLE_LOOP_METHODS, true},
+    };
+    enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
+    static page p;
+    p.size = p.column = 0;
+    add_text(&p, "<!-- the tables: begin -->\n");
+    const char *tags[32];
+    size_t tag_count = jinja_tag_names(tags, 32);
+    REQUIRE(tag_count <= 32);
+    add_title(&p, "**Tags:**");
+    for (size_t i = 0; i < tag_count; i++) {
+        add_word(&p, tags[i]);
+    }
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        add_title(&p, tables[i].title);
+        add_rows(&p, tables[i].table, tables[i].is_callable, false);
+    }
+    add_title(&p, "\n\n**Known by name, but refused when called:**");
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        add_rows(&p, tables[i].table, tables[i].is_callable, true);
+    }
+    add_text(&p, "\n<!-- the tables: end -->\n");
+    arena a;
+    uint64_t size;
+    smidgen_error error;
+    arena_init(&a, &memory_system);
+    const char *document =
+        file_read_all(&a, test_data("../../docs/chat-templates.md"), 1 << 20, &size, &error);
+    REQUIRE(document != NULL);
+    if (strstr(document, p.text) == NULL) {
+        test_fail(__FILE__, __LINE__, "docs/chat-templates.md should hold:\n%s", p.text);
+    }
     arena_close(&a);
 }
