@@ -26,8 +26,9 @@ foreach(LIBRARY smidgen_static smidgen_shared)
   target_include_directories(${LIBRARY} INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                                                   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
-target_link_libraries(smidgen_static INTERFACE m Threads::Threads)
-target_link_libraries(smidgen_shared PRIVATE m Threads::Threads)
+target_link_libraries(smidgen_static INTERFACE m Threads::Threads ${SYSTEM_LIBRARIES})
+target_link_libraries(smidgen_shared PRIVATE m Threads::Threads ${SYSTEM_LIBRARIES})
+list(TRANSFORM SYSTEM_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE SYSTEM_LIBRARY_FLAGS)
 
 install(TARGETS smidgen_static smidgen_shared EXPORT smidgen-targets)
 install(FILES include/smidgen.h include/smidgen_errors.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the Unicode tables of the tokenizers: general categories and lower case; combining classes, decompositions and
-compositions. Run it as
+"""Writes the Unicode tables of the tokenizers: general categories and lower case; combining classes and
+canonical decompositions; compatibility decompositions. Run it as
 
     python3 tools/unicode_tables.py categories > src/tokenizers/unicode_tables.inc
-    python3 tools/unicode_tables.py forms > src/tokenizers/normal_form_tables.inc
+    python3 tools/unicode_tables.py canonical > src/tokenizers/canonical_tables.inc
+    python3 tools/unicode_tables.py compatible > src/tokenizers/compatible_tables.inc
 
-It takes the data from the module unicodedata2 when that is installed (pip install unicodedata2==15.1.0, which made the
-committed file) and else from Python's own unicodedata. The sizes are printed to stderr."""
+It takes the data from the module unicodedata2 when that is installed (pip install unicodedata2==15.1.0, which
+made the committed files) and else from Python's own unicodedata. The sizes are printed to stderr."""
 import sys
 
 try:
@@ -14,8 +15,8 @@ try:
 except ImportError:
     import unicodedata as ud
 
-CATEGORIES = ["Cn", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf",
-              "Po", "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"]
+CATEGORIES = ("Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp "
+              "Cc Cf Cs Co").split()
 TOP = 0x110000
 total_bytes = 0
 
@@ -50,8 +51,9 @@ def two_stage(values, shift):
 
 
 def categories():
-    """Code points up to 0x1FFFF and from 0xE0000 to 0xE01FF by table; the rest are the ranges in unicode.c."""
-    values = [CATEGORIES.index(ud.category(chr(c))) for c in list(range(0x20000)) + list(range(0xE0000, 0xE0200))]
+    """Code points up to 0x1FFFF and from 0xE0000 to 0xE01FF by table; the rest are ranges in unicode.c."""
+    points = list(range(0x20000)) + list(range(0xE0000, 0xE0200))
+    values = [CATEGORIES.index(ud.category(chr(c))) for c in points]
     index, data = two_stage(values, 4)
     outer, inner = two_stage(index, 4)
     emit("uint8_t", "unicode_category_outer", outer, 1)
@@ -62,7 +64,8 @@ def categories():
         if 0xE0000 <= c < 0xE0200:
             continue
         cat = ud.category(chr(c))
-        rule = "Co" if c >= 0xF0000 and (c & 0xFFFF) < 0xFFFE else "Lo" if c < 0x32400 and cat == "Lo" else "Cn"
+        is_private = c >= 0xF0000 and (c & 0xFFFF) < 0xFFFE
+        rule = "Co" if is_private else "Lo" if c < 0x32400 and cat == "Lo" else "Cn"
         assert cat == rule, hex(c)
 
 
@@ -80,7 +83,7 @@ def ranges_outside_table():
 
 
 def lower_case():
-    """Ranges of code points whose lower case lies at a constant distance; U+0130, which has two, is in unicode.c."""
+    """Ranges of code points whose lower case lies at a constant distance; U+0130 is left out."""
     pairs = [(c, ord(chr(c).lower())) for c in range(TOP)
              if not 0xD800 <= c < 0xE000 and c != 0x130 and chr(c).lower() != chr(c)]
     ranges = []
@@ -111,7 +114,7 @@ def combining():
 
 
 def canonical():
-    """Canonical decompositions of one level. Those that composition may undo come first, in the order of their parts."""
+    """Canonical decompositions of one level; those that compose again first, by their parts."""
     pairs, wide, single, wide_single = [], [], [], []
     for c in range(TOP):
         text = ud.decomposition(chr(c))
@@ -158,19 +161,16 @@ def compatibility():
     emit("uint16_t", "unicode_compatible_data", data, 2)
 
 
+TABLES = {"categories": (categories, ranges_outside_table, lower_case), "canonical": (combining, canonical),
+          "compatible": (compatibility,)}
+
+
 def main():
-    """The categories into one file, the rest into another: few tokenizers need both."""
-    if len(sys.argv) != 2 or sys.argv[1] not in ("categories", "forms"):
-        sys.exit("usage: unicode_tables.py categories|forms")
-    print(f"/* Made by tools/unicode_tables.py {sys.argv[1]} from Unicode {ud.unidata_version}; do not edit. */")
-    if sys.argv[1] == "categories":
-        categories()
-        ranges_outside_table()
-        lower_case()
-    else:
-        combining()
-        canonical()
-        compatibility()
+    if len(sys.argv) != 2 or sys.argv[1] not in TABLES:
+        sys.exit("usage: unicode_tables.py " + "|".join(TABLES))
+    print(f"/* Made by tools/unicode_tables.py {sys.argv[1]} from Unicode {ud.unidata_version}. */")
+    for write in TABLES[sys.argv[1]]:
+        write()
     print(f"{total_bytes} bytes in all", file=sys.stderr)
 
 

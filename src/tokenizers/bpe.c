@@ -1,5 +1,6 @@
-/* Owns byte pair encoding, both kinds: merges in the order of a list (GPT-2 and everything after it) and in the order of
- * the scores of what a merge makes (SentencePiece). A piece of n symbols takes O(n log n) whatever it holds. */
+/* Owns byte pair encoding, both kinds: merges in the order of a list (GPT-2 and everything after it) and in
+ * the order of the scores of what a merge makes (SentencePiece). A piece of n symbols takes O(n log n)
+ * whatever it holds. */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -18,6 +19,20 @@ typedef struct candidate {
     uint32_t size; /* of both symbols when this was pushed: another size means that it is out of date */
     int32_t id;    /* what they become */
 } candidate;
+
+/* Pieces of this text that came before, and what they became: most words of a text are repetitions. */
+enum { CACHE_WORDS = 4096, CACHED_BYTES = 24, CACHED_IDS = 7, CACHE_FROM_BYTES = 2048 };
+
+typedef struct cached_word {
+    uint64_t key[CACHED_BYTES / 8]; /* the piece, filled up with zeros */
+    uint32_t size;                  /* 0: free */
+    uint32_t count;
+    int32_t ids[CACHED_IDS + 1]; /* one more to make 64 bytes */
+} cached_word;
+
+struct word_cache {
+    cached_word words[CACHE_WORDS];
+};
 
 typedef struct merger {
     encoding *e;
@@ -283,9 +298,74 @@ static int32_t whole_piece(encoding *e, const char *text, size_t size)
     return e->work.failed ? -1 : vocabulary_find(&t->vocabulary, e->work.data, e->work.size);
 }
 
+void bpe_open_cache(encoding *e, size_t text_bytes)
+{
+    if (text_bytes >= CACHE_FROM_BYTES) {
+        e->words = memory_allocate_zeroed(e->t->arena.allocator, sizeof *e->words);
+    }
+}
+
+void bpe_close_cache(encoding *e)
+{
+    memory_release(e->t->arena.allocator, e->words, sizeof *e->words);
+    e->words = NULL;
+}
+
+/* The piece's place in the cache; NULL for a piece that is not cached. *is_there: it has been encoded before.
+ */
+static cached_word *cache_place(encoding *e, const char *text, size_t size, bool *is_there)
+{
+    *is_there = false;
+    if (e->words == NULL || size > CACHED_BYTES) {
+        return NULL;
+    }
+    uint64_t key[CACHED_BYTES / 8] = {0};
+    memcpy(key, text, size);
+    uint64_t h = (key[0] ^ size) * 0x9E3779B97F4A7C15u;
+    h = (h ^ h >> 32 ^ key[1]) * 0x9E3779B97F4A7C15u;
+    h = (h ^ h >> 32 ^ key[2]) * 0x9E3779B97F4A7C15u;
+    cached_word *word = &e->words->words[h >> 52];
+    *is_there = word->size == size && memcmp(word->key, key, sizeof key) == 0;
+    if (!*is_there) {
+        word->size = 0;
+        memcpy(word->key, key, sizeof key);
+    }
+    return word;
+}
+
+static void emit_symbols(encoding *e, const merger *m, cached_word *word, size_t size)
+{
+    uint32_t count = 0;
+    for (uint32_t at = m->count != 0 ? 0 : NONE; at != NONE; at = m->symbols[at].next) {
+        const symbol *s = &m->symbols[at];
+        if (s->id == NOT_LOOKED_UP) {
+            emit_by_text(e, m->text + s->begin, s->size);
+            word = NULL; /* may be several ids */
+            continue;
+        }
+        if (word != NULL && count < CACHED_IDS) {
+            word->ids[count] = s->id;
+        }
+        count++;
+        encoding_emit(e, s->id);
+    }
+    if (word != NULL && count <= CACHED_IDS) {
+        word->size = (uint32_t)size;
+        word->count = count;
+    }
+}
+
 static void encode_piece(encoding *e, const char *text, size_t size)
 {
     const tokenizer *t = e->t;
+    bool is_there;
+    cached_word *word = cache_place(e, text, size, &is_there);
+    for (uint32_t i = 0; is_there && i < word->count; i++) {
+        encoding_emit(e, word->ids[i]);
+    }
+    if (is_there) {
+        return;
+    }
     if (t->bpe.ignores_merges) {
         int32_t id = whole_piece(e, text, size);
         if (id >= 0) {
@@ -308,14 +388,7 @@ static void encode_piece(encoding *e, const char *text, size_t size)
     } else if (m.count > 1) {
         merge_short(&m);
     }
-    for (uint32_t at = 0; at != NONE && m.count != 0; at = m.symbols[at].next) {
-        const symbol *s = &m.symbols[at];
-        if (s->id == NOT_LOOKED_UP) {
-            emit_by_text(e, text + s->begin, s->size);
-        } else {
-            encoding_emit(e, s->id);
-        }
-    }
+    emit_symbols(e, &m, word, size);
 }
 
 void bpe_encode(encoding *e, const char *text, size_t size)
@@ -349,10 +422,15 @@ bool bpe_begin_merges(tokenizer *t, uint32_t count)
     return t->bpe.merges != NULL;
 }
 
-void bpe_add_merge(tokenizer *t, uint32_t rank, int32_t left, int32_t right, int32_t id)
+void bpe_prefetch_merge(const tokenizer *t, const merge_slot *merge)
 {
-    merge_slot *slot = merge_slot_of(&t->bpe, (uint32_t)left, (uint32_t)right);
+    __builtin_prefetch(&t->bpe.merges[merge_hash(merge->left, merge->right) & t->bpe.merge_mask], 1);
+}
+
+void bpe_add_merge(tokenizer *t, const merge_slot *merge)
+{
+    merge_slot *slot = merge_slot_of(&t->bpe, merge->left, merge->right);
     if (slot->rank == NONE) {
-        *slot = (merge_slot){(uint32_t)left, (uint32_t)right, rank, id};
+        *slot = *merge;
     }
 }

@@ -1,11 +1,13 @@
-/* Owns the construction of byte pair models: the list of merges, the symbols of bytes, where merges can be cut. */
+/* Owns the construction of byte pair models: the list of merges, the symbols of bytes, where merges can be
+ * cut. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "tokenizers/internal.h"
 
-/* GPT-2's stand-ins: printable Latin-1 characters stand for themselves, the other 68 bytes for U+0100 onwards. */
+/* GPT-2's stand-ins: printable Latin-1 characters stand for themselves, the other 68 bytes for U+0100
+ * onwards. */
 static bool stands_for_itself(uint32_t byte)
 {
     return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
@@ -24,8 +26,13 @@ int byte_level_byte(uint32_t c)
     if (c < 256) {
         return stands_for_itself(c) ? (int)c : -1;
     }
-    return c < 256 + 33 ? (int)(c - 256) : c < 256 + 67 ? (int)(c - 256 - 33 + 127) : c == 256 + 67 ? 173 : -1;
+    return c < 256 + 33    ? (int)(c - 256)
+           : c < 256 + 67  ? (int)(c - 256 - 33 + 127)
+           : c == 256 + 67 ? 173
+                           : -1;
 }
+
+enum { WAITING = sizeof((merge_reader){0}.waiting) / sizeof(merge_slot) };
 
 /* In published files token ids follow the merges, so the next id is tried before the table is asked. */
 bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left, text_span right,
@@ -49,13 +56,30 @@ bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left
         id = vocabulary_find_joined(v, left.text, left.size_bytes, right.text, right.size_bytes, r->room);
     }
     if (l < 0 || right_id < 0 || id < 0) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "merge %u (\"%.*s %.*s\") names a token that is not there",
-                         (unsigned)rank, (int)(left.size_bytes < 40 ? left.size_bytes : 40), left.text,
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "merge %u (\"%.*s %.*s\") names a token that is not there", (unsigned)rank,
+                         (int)(left.size_bytes < 40 ? left.size_bytes : 40), left.text,
                          (int)(right.size_bytes < 40 ? right.size_bytes : 40), right.text);
     }
-    bpe_add_merge(t, rank, l, right_id, id);
+    merge_slot *place = &r->waiting[r->waiting_at];
+    if (r->waiting_count == WAITING) {
+        bpe_add_merge(t, place);
+    }
+    *place = (merge_slot){(uint32_t)l, (uint32_t)right_id, rank, id};
+    bpe_prefetch_merge(t, place);
+    r->waiting_count += r->waiting_count < WAITING;
+    r->waiting_at = (r->waiting_at + 1) % WAITING;
     r->guess = id + 1;
     return true;
+}
+
+void bpe_end_merges(tokenizer *t, merge_reader *r)
+{
+    uint32_t first = r->waiting_count == WAITING ? r->waiting_at : 0;
+    for (uint32_t i = 0; i < r->waiting_count; i++) {
+        bpe_add_merge(t, &r->waiting[(first + i) % WAITING]);
+    }
+    r->waiting_count = 0;
 }
 
 static void find_byte_symbols(tokenizer *t)
@@ -73,8 +97,8 @@ static void find_byte_symbols(tokenizer *t)
     }
 }
 
-/* No merge can make a token that is not in the vocabulary: where no token has U+2581 behind the byte b, text can be cut
- * between them, which keeps the merging of long texts in the cache. */
+/* No merge can make a token that is not in the vocabulary: where no token has U+2581 behind the byte b, text
+ * can be cut between them, which keeps the merging of long texts in the cache. */
 static void find_cuts(tokenizer *t)
 {
     bpe_model *m = &t->bpe;

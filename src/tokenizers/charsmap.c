@@ -1,5 +1,5 @@
-/* Owns the walk through SentencePiece's double array (units as in Darts: label, leaf bit, offset). Refuses maps whose
- * sizes disagree; offsets that lead outside the array end the walk. */
+/* Owns the walk through SentencePiece's double array (units as in Darts: label, leaf bit, offset). Refuses
+ * maps whose sizes disagree; offsets that lead outside the array end the walk. */
 #include "tokenizers/charsmap.h"
 
 #include <string.h>
@@ -68,8 +68,8 @@ static bool find(const charsmap *m, const char *text, size_t size, text_span *fo
     return false;
 }
 
-/* Characters that stay with the one before them (a short form of the grapheme clusters of UAX #29: only clusters of
- * less than six bytes are looked up as a whole, and those have no other members). */
+/* Characters that stay with the one before them (a short form of the grapheme clusters of UAX #29: only
+ * clusters of less than six bytes are looked up as a whole, and those have no other members). */
 static bool extends(uint32_t c)
 {
     return c == 0x200C || c == 0x200D || (unicode_mask(c) & UNICODE_MARKS) != 0;
@@ -77,7 +77,8 @@ static bool extends(uint32_t c)
 
 static bool is_border(uint32_t c)
 {
-    return (unicode_mask(c) & (UNICODE_BIT(UNICODE_CC) | UNICODE_BIT(UNICODE_ZL) | UNICODE_BIT(UNICODE_ZP))) != 0;
+    return (unicode_mask(c) &
+            (UNICODE_BIT(UNICODE_CC) | UNICODE_BIT(UNICODE_ZL) | UNICODE_BIT(UNICODE_ZP))) != 0;
 }
 
 static size_t cluster_end(const char *text, size_t size, size_t at)

@@ -1,5 +1,5 @@
-/* Owns one-shot decoding. Most tokenizers decode to the pieces of their tokens, one behind the other; the others run the
- * decoder's stages over the list of tokens. */
+/* Owns one-shot decoding. Most tokenizers decode to the pieces of their tokens, one behind the other; the
+ * others run the decoder's stages over the list of tokens. */
 #include "tokenizers/decoder.h"
 
 #include <string.h>
@@ -8,8 +8,8 @@
 #include "base/utf8.h"
 #include "tokenizers/unicode.h"
 
-static int64_t join_pieces(const tokenizer *t, const int32_t *ids, size_t count, bool render_special, char *text,
-                           size_t capacity)
+static int64_t join_pieces(const tokenizer *t, const int32_t *ids, size_t count, bool render_special,
+                           char *text, size_t capacity)
 {
     uint64_t size = 0;
     bool strips = t->strips_first_space;
@@ -75,9 +75,9 @@ static void append_replaced(scratch *out, text_span token, text_span from, text_
 /* English spacing around punctuation, as BERT's tokenizer undoes it. */
 static void append_cleaned(scratch *out, text_span token)
 {
-    static const char *const rules[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-                                           {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"},
-                                           {" 've", "'ve"}, {" 're", "'re"}};
+    static const char *const rules[][2] = {
+        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     for (size_t at = 0; at < token.size_bytes;) {
         text_span rest = {token.text + at, token.size_bytes - at};
         size_t rule = 0, rules_count = sizeof rules / sizeof rules[0];
@@ -187,7 +187,8 @@ static void ctc(const decoder_stage *s, const token_list *in, size_t index, toke
 {
     static const text_span nothing = {"", 0}, space = {" ", 1};
     text_span token = token_at(in, index), before = index > 0 ? token_at(in, index - 1) : nothing;
-    if (index > 0 && before.size_bytes == token.size_bytes && memcmp(before.text, token.text, token.size_bytes) == 0) {
+    if (index > 0 && before.size_bytes == token.size_bytes &&
+        memcmp(before.text, token.text, token.size_bytes) == 0) {
         return;
     }
     size_t start = out->text.size;
@@ -218,16 +219,24 @@ static void run_stage(const decoder_stage *s, const token_list *in, token_list *
     for (size_t i = 0; i < in->count && !out->text.failed && !out->ends.failed; i++) {
         text_span token = token_at(in, i);
         switch (s->kind) {
-        case DECODER_FUSE: scratch_append(&out->text, token.text, token.size_bytes); break;
-        case DECODER_STRIP: strip(s, token, out); break;
-        case DECODER_WORDPIECE: wordpiece(s, token, i == 0, out, work); break;
-        case DECODER_CTC: ctc(s, in, i, out, work); break;
+        case DECODER_FUSE:
+            scratch_append(&out->text, token.text, token.size_bytes);
+            break;
+        case DECODER_STRIP:
+            strip(s, token, out);
+            break;
+        case DECODER_WORDPIECE:
+            wordpiece(s, token, i == 0, out, work);
+            break;
+        case DECODER_CTC:
+            ctc(s, in, i, out, work);
+            break;
         default: /* METASPACE, REPLACE, BPE: one text for another */
             append_replaced(&out->text, token, s->text,
-                            s->kind == DECODER_REPLACE                                              ? s->content
+                            s->kind == DECODER_REPLACE     ? s->content
                             : s->kind == DECODER_METASPACE ? (i == 0 && s->prepend ? nothing : space)
-                            : i + 1 == in->count                                                    ? nothing
-                                                                                                    : space);
+                            : i + 1 == in->count           ? nothing
+                                                           : space);
             end_token(out);
         }
     }
@@ -236,7 +245,8 @@ static void run_stage(const decoder_stage *s, const token_list *in, token_list *
     }
 }
 
-static void list_tokens(const tokenizer *t, const int32_t *ids, size_t count, bool render_special, token_list *list)
+static void list_tokens(const tokenizer *t, const int32_t *ids, size_t count, bool render_special,
+                        token_list *list)
 {
     const vocabulary *v = &t->vocabulary;
     for (size_t i = 0; i < count; i++) {
@@ -295,7 +305,8 @@ int64_t decoder_run(const tokenizer *t, const int32_t *ids, size_t count, bool r
         if (!lists[now].text.failed && !lists[now].ends.failed) {
             run_stage(&t->decoders[i], &lists[now], out, &work);
         }
-        out->text.failed = out->text.failed || lists[now].text.failed || lists[now].ends.failed || work.failed;
+        out->text.failed =
+            out->text.failed || lists[now].text.failed || lists[now].ends.failed || work.failed;
         now = 1 - now;
     }
     token_list *last = &lists[now], *other = &lists[1 - now];

@@ -1,27 +1,28 @@
-/* Owns what each token adds to a text in the middle of a reply, worked out once for all tokens from the decoder's
- * stages. */
+/* Owns what each token adds to a text in the middle of a reply, worked out once for all tokens from the
+ * decoder's stages. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "tokenizers/decoder.h"
 
+/* As long as the token is, or shorter: one character is one byte. */
 static bool append_bytes_of_characters(scratch *out, text_span token)
 {
-    size_t start = out->size;
+    if (token.size_bytes > SIZE_MAX / 2 - out->size || !scratch_reserve(out, out->size + token.size_bytes)) {
+        return false;
+    }
+    char *to = out->data + out->size;
     for (size_t at = 0; at < token.size_bytes;) {
-        uint32_t c;
-        at += utf8_decode(token.text + at, token.size_bytes - at, &c);
+        uint32_t c = (uint8_t)token.text[at];
+        at += c > 32 && c < 127 ? 1 : utf8_decode(token.text + at, token.size_bytes - at, &c);
         int byte = byte_level_byte(c);
         if (byte < 0) { /* not spelled in stand-ins: it means itself */
-            out->size = start;
             return scratch_append(out, token.text, token.size_bytes);
         }
-        char value = (char)byte;
-        if (!scratch_append(out, &value, 1)) {
-            return false;
-        }
+        *to++ = (char)byte;
     }
+    out->size = (size_t)(to - out->data);
     return true;
 }
 
@@ -32,7 +33,8 @@ static bool append_replaced(scratch *out, text_span token, text_span from, text_
     while (at < token.size_bytes) {
         bool is_here = from.size_bytes != 0 && token.size_bytes - at >= from.size_bytes &&
                        memcmp(token.text + at, from.text, from.size_bytes) == 0;
-        bool ok = is_here ? scratch_append(out, to.text, to.size_bytes) : scratch_append(out, token.text + at, 1);
+        bool ok =
+            is_here ? scratch_append(out, to.text, to.size_bytes) : scratch_append(out, token.text + at, 1);
         if (!ok) {
             return false;
         }
@@ -62,8 +64,10 @@ static piece_rules rules_of(const tokenizer *t)
     static const text_span space = {" ", 1};
     piece_rules r = {.byte_level = find_stage(t, DECODER_BYTE_LEVEL) != NULL,
                      .byte_fallback = find_stage(t, DECODER_BYTE_FALLBACK) != NULL,
-                     .wordpiece = find_stage(t, DECODER_WORDPIECE), .ctc = find_stage(t, DECODER_CTC)};
-    const decoder_stage *replaced = find_stage(t, DECODER_REPLACE), *metaspace = find_stage(t, DECODER_METASPACE);
+                     .wordpiece = find_stage(t, DECODER_WORDPIECE),
+                     .ctc = find_stage(t, DECODER_CTC)};
+    const decoder_stage *replaced = find_stage(t, DECODER_REPLACE),
+                        *metaspace = find_stage(t, DECODER_METASPACE);
     const decoder_stage *bpe = find_stage(t, DECODER_BPE);
     if (replaced != NULL) {
         r.from = replaced->text;
@@ -104,8 +108,8 @@ static bool append_piece(const tokenizer *t, const piece_rules *r, uint32_t id, 
     }
     if (r->wordpiece != NULL) {
         text_span prefix = r->wordpiece->text;
-        bool continues = token.size_bytes >= prefix.size_bytes &&
-                         memcmp(token.text, prefix.text, prefix.size_bytes) == 0;
+        bool continues =
+            token.size_bytes >= prefix.size_bytes && memcmp(token.text, prefix.text, prefix.size_bytes) == 0;
         size_t skip = continues ? prefix.size_bytes : 0;
         return (continues || scratch_append(out, " ", 1)) &&
                scratch_append(out, token.text + skip, token.size_bytes - skip);

@@ -1,5 +1,5 @@
-/* Owns tokenizer_from_json: vocabulary, added tokens, model and frame of a tokenizer.json, and the plain vocab.json of
- * CTC models. All spellings are copied, so that the documents may be closed. */
+/* Owns tokenizer_from_json: vocabulary, added tokens, model and frame of a tokenizer.json, and the plain
+ * vocab.json of CTC models. All spellings are copied, so that the documents may be closed. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ typedef struct json_build {
     gguf_string *texts; /* [count] */
     bool *may_repeat;   /* [count] */
     uint32_t count;
-    char *room;         /* where spellings are copied to */
+    char *room; /* where spellings are copied to */
 } json_build;
 
 static const char *token_of(const json_iterator *it, size_t *size, int64_t *id, int64_t index)
@@ -32,8 +32,8 @@ static const char *added_of(const json_value *token, size_t *size, int64_t *id)
     return json_string(json_get(token, "content"), size);
 }
 
-/* The number of ids and the bytes of all spellings. Ids may have gaps, but few, so that a small file cannot ask for a
- * large table. */
+/* The number of ids and the bytes of all spellings. Ids may have gaps, but few, so that a small file cannot
+ * ask for a large table. */
 static bool measure(json_build *b, size_t *total, smidgen_error *error)
 {
     int64_t last = -1, id, index = 0;
@@ -41,22 +41,24 @@ static bool measure(json_build *b, size_t *total, smidgen_error *error)
     *total = 0;
     for (json_iterator it = json_iterate(b->vocab); json_next(&it); index++) {
         if (token_of(&it, &size, &id, index) == NULL || id < 0) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: entry %lld of vocab is not a token",
-                             (long long)index);
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                             "tokenizer.json: entry %lld of vocab is not a token", (long long)index);
         }
         last = id > last ? id : last;
         *total += size;
     }
     for (json_iterator it = json_iterate(b->added); json_next(&it);) {
         if (added_of(it.value, &size, &id) == NULL || id < 0) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: an added token has no content or id");
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                             "tokenizer.json: an added token has no content or id");
         }
         last = id > last ? id : last;
         *total += size;
     }
     int64_t most = 16 * (int64_t)(json_count(b->vocab) + json_count(b->added)) + 1024;
     if (last >= most || last >= INT32_MAX - 1) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: token id %lld is out of range", (long long)last);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: token id %lld is out of range",
+                         (long long)last);
     }
     b->count = (uint32_t)(last + 1);
     return true;
@@ -67,8 +69,8 @@ static bool place(json_build *b, const char *text, size_t size, int64_t id, smid
     gguf_string *at = &b->texts[id];
     if (at->text != NULL) {
         bool is_same = at->size_bytes == size && memcmp(at->text, text, size) == 0;
-        return is_same || error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: two tokens have the id %lld",
-                                    (long long)id);
+        return is_same || error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                                    "tokenizer.json: two tokens have the id %lld", (long long)id);
     }
     memcpy(b->room, text, size);
     *at = (gguf_string){b->room, size};
@@ -147,7 +149,7 @@ static bool read_merges(json_build *b, smidgen_error *error)
     if (json_kind_of(merges) != JSON_ARRAY || count >= INT32_MAX) {
         return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: merges is not a list");
     }
-    merge_reader reader = {0, arena_allocate(&t->arena, t->vocabulary.longest_bytes)};
+    merge_reader reader = {.room = arena_allocate(&t->arena, t->vocabulary.longest_bytes)};
     if (reader.room == NULL || !bpe_begin_merges(t, (uint32_t)count)) {
         return error_set_memory(error, "the merges", count * sizeof(merge_slot));
     }
@@ -155,12 +157,14 @@ static bool read_merges(json_build *b, smidgen_error *error)
     for (json_iterator it = json_iterate(merges); json_next(&it); rank++) {
         text_span left, right;
         if (!split_merge(it.value, &left, &right)) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: merge %u is not two tokens", (unsigned)rank);
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: merge %u is not two tokens",
+                             (unsigned)rank);
         }
         if (!bpe_read_merge(t, &reader, rank, left, right, error)) {
             return false;
         }
     }
+    bpe_end_merges(t, &reader);
     return true;
 }
 
@@ -178,7 +182,8 @@ static bool read_bpe(json_build *b, smidgen_error *error)
         return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: unk_token is not in the vocabulary");
     }
     return json_read_text(t, b->model, "continuing_subword_prefix", "", &t->bpe.prefix, error) &&
-           json_read_text(t, b->model, "end_of_word_suffix", "", &t->bpe.suffix, error) && read_merges(b, error);
+           json_read_text(t, b->model, "end_of_word_suffix", "", &t->bpe.suffix, error) &&
+           read_merges(b, error);
 }
 
 static bool read_unigram(json_build *b, smidgen_error *error)
@@ -197,7 +202,8 @@ static bool read_unigram(json_build *b, smidgen_error *error)
         bool is_pair = json_count(it.value) == 2 && json_next(&pair) && json_next(&pair) &&
                        json_kind_of(pair.value) == JSON_NUMBER;
         if (!is_pair) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: token %u has no score", (unsigned)id);
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: token %u has no score",
+                             (unsigned)id);
         }
         scores[id] = json_number(pair.value, 0);
     }
@@ -233,10 +239,10 @@ static const char *model_type(const json_value *model)
     if (type != NULL) {
         return type;
     }
-    return json_get(model, "merges") != NULL                               ? "BPE"
-           : json_kind_of(json_get(model, "vocab")) == JSON_ARRAY          ? "Unigram"
-           : json_get(model, "max_input_chars_per_word") != NULL           ? "WordPiece"
-                                                                           : "";
+    return json_get(model, "merges") != NULL                      ? "BPE"
+           : json_kind_of(json_get(model, "vocab")) == JSON_ARRAY ? "Unigram"
+           : json_get(model, "max_input_chars_per_word") != NULL  ? "WordPiece"
+                                                                  : "";
 }
 
 static bool read_model(json_build *b, smidgen_error *error)
@@ -244,15 +250,18 @@ static bool read_model(json_build *b, smidgen_error *error)
     const char *type = model_type(b->model);
     bool is_unigram = strcmp(type, "Unigram") == 0, is_bpe = strcmp(type, "BPE") == 0;
     if (!is_unigram && !is_bpe && strcmp(type, "WordPiece") != 0) {
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the tokenizer model \"%.100s\" is not known", type);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                         "the tokenizer model \"%.100s\" is not known", type);
     }
     json_kind added = json_kind_of(b->added);
     if (json_kind_of(b->vocab) != (is_unigram ? JSON_ARRAY : JSON_OBJECT) ||
         (added != JSON_ARRAY && added != JSON_ABSENT && added != JSON_NULL)) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: vocab or added_tokens is of the wrong kind");
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "tokenizer.json: vocab or added_tokens is of the wrong kind");
     }
-    return read_vocabulary(b, error) &&
-           (is_unigram ? read_unigram(b, error) : is_bpe ? read_bpe(b, error) : read_wordpiece(b, error));
+    return read_vocabulary(b, error) && (is_unigram ? read_unigram(b, error)
+                                         : is_bpe   ? read_bpe(b, error)
+                                                    : read_wordpiece(b, error));
 }
 
 /* The normalised form of an added token that is looked for in normalised text. */
@@ -376,8 +385,8 @@ static bool read_ctc(json_build *b, const json_value *root, const json_value *se
     return decoder_make_pieces(t, error);
 }
 
-static bool read_all(tokenizer *t, const json_value *root, const json_value *settings, const json_value *config,
-                     smidgen_error *error)
+static bool read_all(tokenizer *t, const json_value *root, const json_value *settings,
+                     const json_value *config, smidgen_error *error)
 {
     json_build b = {.t = t, .model = json_get(root, "model"), .added = json_get(root, "added_tokens")};
     if (json_kind_of(root) != JSON_OBJECT) {
@@ -388,8 +397,9 @@ static bool read_all(tokenizer *t, const json_value *root, const json_value *set
         return read_ctc(&b, root, settings, error);
     }
     b.vocab = json_get(b.model, "vocab");
-    if (!read_model(&b, error) || !json_read_normalizer(t, root, error) || !json_read_pre_tokenizer(t, root, error) ||
-        !json_read_post_processor(t, root, error) || !json_read_decoder(t, root, error) || !read_added(&b, error)) {
+    if (!read_model(&b, error) || !json_read_normalizer(t, root, error) ||
+        !json_read_pre_tokenizer(t, root, error) || !json_read_post_processor(t, root, error) ||
+        !json_read_decoder(t, root, error) || !read_added(&b, error)) {
         return false;
     }
     read_frame(t, settings, config);
@@ -398,8 +408,9 @@ static bool read_all(tokenizer *t, const json_value *root, const json_value *set
     return decoder_make_pieces(t, error);
 }
 
-tokenizer *tokenizer_from_json(const json_value *root, const json_value *tokenizer_config, const json_value *config,
-                               const smidgen_allocator *allocator, smidgen_error *error)
+tokenizer *tokenizer_from_json(const json_value *root, const json_value *tokenizer_config,
+                               const json_value *config, const smidgen_allocator *allocator,
+                               smidgen_error *error)
 {
     tokenizer *t = tokenizer_new(allocator == NULL ? &memory_system : allocator, error);
     if (t != NULL && !read_all(t, root, tokenizer_config, config, error)) {

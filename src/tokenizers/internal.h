@@ -15,14 +15,24 @@ typedef enum tokenizer_algorithm {
     TOKENIZER_SENTENCEPIECE, /* merges in the order of the scores of what they make */
     TOKENIZER_UNIGRAM,
     TOKENIZER_WORDPIECE,
-    TOKENIZER_CHARACTERS,    /* one character, one token: CTC vocabularies */
+    TOKENIZER_CHARACTERS, /* one character, one token: CTC vocabularies */
 } tokenizer_algorithm;
 
 /* ---- normaliser */
 
 typedef enum normalizer_kind {
-    NORMALIZER_NFC, NORMALIZER_NFD, NORMALIZER_NFKC, NORMALIZER_NFKD, NORMALIZER_LOWERCASE, NORMALIZER_STRIP_ACCENTS,
-    NORMALIZER_CLEAN, NORMALIZER_CHINESE, NORMALIZER_REPLACE, NORMALIZER_PREPEND, NORMALIZER_STRIP, NORMALIZER_CHARSMAP,
+    NORMALIZER_NFC,
+    NORMALIZER_NFD,
+    NORMALIZER_NFKC,
+    NORMALIZER_NFKD,
+    NORMALIZER_LOWERCASE,
+    NORMALIZER_STRIP_ACCENTS,
+    NORMALIZER_CLEAN,
+    NORMALIZER_CHINESE,
+    NORMALIZER_REPLACE,
+    NORMALIZER_PREPEND,
+    NORMALIZER_STRIP,
+    NORMALIZER_CHARSMAP,
 } normalizer_kind;
 
 typedef struct normalizer_stage {
@@ -36,11 +46,20 @@ typedef struct normalizer_stage {
 /* ---- pre-tokenizer */
 
 typedef enum split_behaviour {
-    SPLIT_REMOVED, SPLIT_ISOLATED, SPLIT_MERGED_WITH_PREVIOUS, SPLIT_MERGED_WITH_NEXT, SPLIT_CONTIGUOUS,
+    SPLIT_REMOVED,
+    SPLIT_ISOLATED,
+    SPLIT_MERGED_WITH_PREVIOUS,
+    SPLIT_MERGED_WITH_NEXT,
+    SPLIT_CONTIGUOUS,
 } split_behaviour;
 
 typedef enum pattern_kind {
-    PATTERN_TEXT, PATTERN_SPLITTER, PATTERN_PCRE2, PATTERN_SPACES, PATTERN_PUNCTUATION, PATTERN_DIGITS,
+    PATTERN_TEXT,
+    PATTERN_SPLITTER,
+    PATTERN_PCRE2,
+    PATTERN_SPACES,
+    PATTERN_PUNCTUATION,
+    PATTERN_DIGITS,
     PATTERN_WORDS,
 } pattern_kind;
 
@@ -53,7 +72,10 @@ typedef struct pattern {
 } pattern;
 
 typedef enum pre_tokenizer_kind {
-    PRE_SPLIT, PRE_METASPACE, PRE_PREFIX_SPACE, PRE_BYTE_LEVEL,
+    PRE_SPLIT,
+    PRE_METASPACE,
+    PRE_PREFIX_SPACE,
+    PRE_BYTE_LEVEL,
 } pre_tokenizer_kind;
 
 typedef struct pre_tokenizer_stage {
@@ -61,15 +83,23 @@ typedef struct pre_tokenizer_stage {
     pattern pattern;
     split_behaviour behaviour;
     bool is_inverted;
-    text_span replacement;          /* METASPACE */
-    bool prepend, only_first, cuts; /* METASPACE: prepend at all, only at the start of the text; cut before each */
+    text_span replacement; /* METASPACE */
+    bool prepend, only_first,
+        cuts; /* METASPACE: prepend at all, only at the start of the text; cut before each */
 } pre_tokenizer_stage;
 
 /* ---- decoder */
 
 typedef enum decoder_kind {
-    DECODER_BYTE_LEVEL, DECODER_WORDPIECE, DECODER_METASPACE, DECODER_BYTE_FALLBACK, DECODER_FUSE, DECODER_STRIP,
-    DECODER_REPLACE, DECODER_BPE, DECODER_CTC,
+    DECODER_BYTE_LEVEL,
+    DECODER_WORDPIECE,
+    DECODER_METASPACE,
+    DECODER_BYTE_FALLBACK,
+    DECODER_FUSE,
+    DECODER_STRIP,
+    DECODER_REPLACE,
+    DECODER_BPE,
+    DECODER_CTC,
 } decoder_kind;
 
 typedef struct decoder_stage {
@@ -96,7 +126,8 @@ typedef struct bpe_model {
     bool fuses_unknown, has_byte_fallback;
     int32_t byte_ids[256], last_byte_ids[256]; /* byte level: the symbol of each byte; at the end of a word */
     text_span prefix, suffix;                  /* continuing_subword_prefix, end_of_word_suffix */
-    bool cuts_before_space; /* no merge crosses the place before U+2581, unless the byte before it is one of these: */
+    bool cuts_before_space; /* no merge crosses the place before U+2581, unless the byte before it is one of
+                               these: */
     bool joins_space[256];
 } bpe_model;
 
@@ -104,7 +135,7 @@ typedef struct unigram_model {
     const double *scores;  /* [vocabulary]; NAN: not of the model */
     const int32_t *sorted; /* [sorted_count] ids in the order of their spelling's bytes */
     uint32_t sorted_count;
-    uint32_t first[257];   /* where each first byte begins in sorted */
+    uint32_t first[257]; /* where each first byte begins in sorted */
     double unknown_score;
     bool has_byte_fallback;
 } unigram_model;
@@ -127,11 +158,11 @@ struct tokenizer {
     int32_t pre_tokenizer_count;
     decoder_stage decoders[TOKENIZER_STAGES];
     int32_t decoder_count;
-    bool joins_pieces;        /* decode is the sequence of vocabulary pieces ... */
-    bool strips_first_space;  /* ... without one space in front */
+    bool joins_pieces;       /* decode is the sequence of vocabulary pieces ... */
+    bool strips_first_space; /* ... without one space in front */
     bool turns_suffix_to_space;
-    bool trims_text;          /* no white space around a decoded text */
-    bool joins_with_space;    /* no decoder at all: tokens with spaces between them */
+    bool trims_text;               /* no white space around a decoded text */
+    bool joins_with_space;         /* no decoder at all: tokens with spaces between them */
     const int32_t *before, *after; /* what TOKENIZER_ADD_SPECIAL puts around a text */
     int32_t before_count, after_count;
     bpe_model bpe;
@@ -148,11 +179,12 @@ typedef struct encoding {
     size_t capacity;
     uint64_t count;
     bool parses_special;
-    bool failed;   /* no memory */
-    bool too_long; /* a piece of 2^31 bytes or more */
-    scratch symbols, heap, work;                     /* of the model */
-    scratch text[2];                                 /* of the normaliser */
-    scratch stage_text[TOKENIZER_STAGES];            /* of the pre-tokenizers that change the text */
+    bool failed;                          /* no memory */
+    bool too_long;                        /* a piece of 2^31 bytes or more */
+    scratch symbols, heap, work;          /* of the model */
+    struct word_cache *words;             /* of bpe.c: pieces of this text that came before, or NULL */
+    scratch text[2];                      /* of the normaliser */
+    scratch stage_text[TOKENIZER_STAGES]; /* of the pre-tokenizers that change the text */
 } encoding;
 
 static inline void encoding_emit(encoding *e, int32_t id)
@@ -166,6 +198,9 @@ static inline void encoding_emit(encoding *e, int32_t id)
 /* Ids of one piece of text as the pre-tokenizers leave it. */
 void model_encode(encoding *e, const char *text, size_t size);
 void bpe_encode(encoding *e, const char *text, size_t size);
+/* The cache pays from a few KiB of text on; without memory there is none. */
+void bpe_open_cache(encoding *e, size_t text_bytes);
+void bpe_close_cache(encoding *e);
 void unigram_encode(encoding *e, const char *text, size_t size);
 void wordpiece_encode(encoding *e, const char *text, size_t size);
 void characters_encode(encoding *e, const char *text, size_t size);
@@ -184,11 +219,17 @@ int byte_level_byte(uint32_t character);
 /* ---- construction */
 
 bool bpe_begin_merges(tokenizer *t, uint32_t count);
-void bpe_add_merge(tokenizer *t, uint32_t rank, int32_t left, int32_t right, int32_t id);
+void bpe_prefetch_merge(const tokenizer *t, const merge_slot *merge);
+void bpe_add_merge(tokenizer *t, const merge_slot *merge);
 typedef struct merge_reader {
     int32_t guess; /* the id that the next merge probably makes */
     char *room;    /* [vocabulary.longest_bytes] */
+    merge_slot
+        waiting[8]; /* read, not yet entered: their places in the table are on the way into the cache */
+    uint32_t waiting_count, waiting_at;
 } merge_reader;
+/* Reads one merge; bpe_end_merges after the last. */
+void bpe_end_merges(tokenizer *t, merge_reader *r);
 bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left, text_span right,
                     smidgen_error *error);
 /* Byte symbols, and whether merges cross word borders; after vocabulary and flags are complete. */
@@ -201,8 +242,6 @@ void encoding_close(encoding *e);
 bool decoder_make_pieces(tokenizer *t, smidgen_error *error);
 /* Marks tokens that end a reply by their spelling. */
 void special_mark_ends(tokenizer *t);
-/* Spelled like a token that ends a reply. */
-bool special_looks_like_control(const char *text, size_t size);
 tokenizer *tokenizer_new(const smidgen_allocator *allocator, smidgen_error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* Owns the reading of tokenizer.json's post_processor and decoder. Components that are not known are refused by name. */
+/* Owns the reading of tokenizer.json's post_processor and decoder. Components that are not known are refused
+ * by name. */
 #include <string.h>
 
 #include "tokenizers/json_parts.h"
@@ -40,20 +41,21 @@ static bool is_id(const tokenizer *t, int64_t id)
 }
 
 /* The ids of one special token of a template, appended to list[*count ..]; a template has at most `room`. */
-static bool template_ids(const tokenizer *t, const json_value *specials, const json_value *name, int32_t *list,
-                         int32_t room, int32_t *count, smidgen_error *error)
+static bool template_ids(const tokenizer *t, const json_value *specials, const json_value *name,
+                         int32_t *list, int32_t room, int32_t *count, smidgen_error *error)
 {
     size_t size;
     const char *key = json_string(name, &size);
     const json_value *ids = key == NULL ? NULL : json_get(json_get(specials, key), "ids");
     if (json_kind_of(ids) != JSON_ARRAY) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: the template's token \"%.60s\" has no ids",
-                         key == NULL ? "" : key);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "tokenizer.json: the template's token \"%.60s\" has no ids", key == NULL ? "" : key);
     }
     for (json_iterator it = json_iterate(ids); json_next(&it);) {
         int64_t id = json_integer(it.value, -1);
         if (!is_id(t, id) || *count == room) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: an id of the template is out of range");
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                             "tokenizer.json: an id of the template is out of range");
         }
         list[(*count)++] = (int32_t)id;
     }
@@ -74,14 +76,16 @@ static bool add_template(tokenizer *t, const json_value *part, smidgen_error *er
         if (json_get(it.value, "Sequence") != NULL) {
             sequences++;
         } else if (special == NULL) {
-            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: a piece of the template is not known");
-        } else if (!template_ids(t, specials, json_get(special, "id"), ids[sequences > 0], ROOM, &counts[sequences > 0],
-                                 error)) {
+            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                             "tokenizer.json: a piece of the template is not known");
+        } else if (!template_ids(t, specials, json_get(special, "id"), ids[sequences > 0], ROOM,
+                                 &counts[sequences > 0], error)) {
             return false;
         }
     }
     if (sequences != 1) {
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: a template for %d texts", sequences);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                         "tokenizer.json: a template for %d texts", sequences);
     }
     return (put_before(t, ids[0], counts[0]) && put_after(t, ids[1], counts[1])) ||
            error_set_memory(error, "a post_processor", sizeof ids);
@@ -95,8 +99,8 @@ static bool pair_id(const tokenizer *t, const json_value *pair, int32_t *id, smi
         value = json_integer(it.value, -1);
     }
     *id = (int32_t)value;
-    return is_id(t, value) ||
-           error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: cls or sep of the post_processor is out of range");
+    return is_id(t, value) || error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                                        "tokenizer.json: cls or sep of the post_processor is out of range");
 }
 
 static bool read_post_processor(tokenizer *t, const json_value *part, const char *type, smidgen_error *error)
@@ -109,38 +113,43 @@ static bool read_post_processor(tokenizer *t, const json_value *part, const char
         return add_template(t, part, error);
     }
     if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0) {
-        return pair_id(t, json_get(part, "cls"), &before, error) && pair_id(t, json_get(part, "sep"), &after, error) &&
+        return pair_id(t, json_get(part, "cls"), &before, error) &&
+               pair_id(t, json_get(part, "sep"), &after, error) &&
                ((put_before(t, &before, 1) && put_after(t, &after, 1)) ||
                 error_set_memory(error, "a post_processor", sizeof before));
     }
-    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the post_processor \"%.100s\" is not known", type);
+    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the post_processor \"%.100s\" is not known",
+                     type);
 }
 
 bool json_read_post_processor(tokenizer *t, const json_value *root, smidgen_error *error)
 {
-    return json_each_part(t, json_get(root, "post_processor"), "post_processor", "processors", read_post_processor,
-                          error);
+    return json_each_part(t, json_get(root, "post_processor"), "post_processor", "processors",
+                          read_post_processor, error);
 }
 
 static bool read_decoder(tokenizer *t, const json_value *part, const char *type, smidgen_error *error)
 {
-    static const char *const names[] = {"ByteLevel", "WordPiece", "Metaspace", "ByteFallback", "Fuse", "Strip",
-                                        "Replace", "BPEDecoder", "CTC"};
+    static const char *const names[] = {"ByteLevel", "WordPiece", "Metaspace",  "ByteFallback", "Fuse",
+                                        "Strip",     "Replace",   "BPEDecoder", "CTC"};
     int kind = 0, kinds = (int)(sizeof names / sizeof names[0]);
     while (kind < kinds && strcmp(type, names[kind]) != 0) {
         kind++;
     }
     if (kind == kinds || t->decoder_count == TOKENIZER_STAGES) {
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the decoder \"%.100s\" is not known", type);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the decoder \"%.100s\" is not known",
+                         type);
     }
     decoder_stage *s = &t->decoders[t->decoder_count++];
     *s = (decoder_stage){.kind = (decoder_kind)kind, .cleanup = json_bool(json_get(part, "cleanup"), true)};
     const json_value *scheme = json_get(part, "prepend_scheme");
     switch (s->kind) {
-    case DECODER_WORDPIECE: return json_read_text(t, part, "prefix", "##", &s->text, error);
+    case DECODER_WORDPIECE:
+        return json_read_text(t, part, "prefix", "##", &s->text, error);
     case DECODER_METASPACE:
-        s->prepend = json_kind_of(scheme) == JSON_STRING ? !json_is_string(scheme, "never")
-                                                         : json_bool(json_get(part, "add_prefix_space"), true);
+        s->prepend = json_kind_of(scheme) == JSON_STRING
+                         ? !json_is_string(scheme, "never")
+                         : json_bool(json_get(part, "add_prefix_space"), true);
         return json_read_text(t, part, "replacement", "\xE2\x96\x81", &s->text, error);
     case DECODER_STRIP:
         s->start = (uint32_t)json_integer(json_get(part, "start"), 0);
@@ -148,15 +157,18 @@ static bool read_decoder(tokenizer *t, const json_value *part, const char *type,
         return json_read_text(t, part, "content", " ", &s->text, error);
     case DECODER_REPLACE:
         if (json_string(json_get(json_get(part, "pattern"), "Regex"), &(size_t){0}) != NULL) {
-            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "a decoder that replaces by expression");
+            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                             "a decoder that replaces by expression");
         }
         return json_read_text(t, json_get(part, "pattern"), "String", NULL, &s->text, error) &&
                json_read_text(t, part, "content", NULL, &s->content, error);
-    case DECODER_BPE: return json_read_text(t, part, "suffix", "</w>", &s->text, error);
+    case DECODER_BPE:
+        return json_read_text(t, part, "suffix", "</w>", &s->text, error);
     case DECODER_CTC:
         return json_read_text(t, part, "pad_token", "<pad>", &s->text, error) &&
                json_read_text(t, part, "word_delimiter_token", "|", &s->content, error);
-    default: return true;
+    default:
+        return true;
     }
 }
 
@@ -169,6 +181,7 @@ bool json_read_decoder(tokenizer *t, const json_value *root, smidgen_error *erro
     t->turns_suffix_to_space = t->bpe.suffix.size_bytes != 0 && t->bpe.is_byte_level;
     t->joins_with_space = t->decoder_count == 0;
     /* ByteFallback is no joining of pieces: it puts U+FFFD for each byte of a run that is not UTF-8. */
-    t->joins_pieces = t->decoder_count == 1 && t->decoders[0].kind == DECODER_BYTE_LEVEL && !t->turns_suffix_to_space;
+    t->joins_pieces =
+        t->decoder_count == 1 && t->decoders[0].kind == DECODER_BYTE_LEVEL && !t->turns_suffix_to_space;
     return true;
 }

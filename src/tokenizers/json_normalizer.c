@@ -1,4 +1,5 @@
-/* Owns the reading of tokenizer.json's normalizer and pre_tokenizer. Components that are not known are refused by name. */
+/* Owns the reading of tokenizer.json's normalizer and pre_tokenizer. Components that are not known are
+ * refused by name. */
 #include <string.h>
 
 #include "tokenizers/charsmap.h"
@@ -11,8 +12,8 @@ static bool add_normalizer(tokenizer *t, normalizer_stage stage, smidgen_error *
 {
     if (t->normalizer_count == TOKENIZER_STAGES) {
         pattern_engine_close(stage.pattern == NULL ? NULL : stage.pattern->engine);
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: more than %d normalizers",
-                         TOKENIZER_STAGES);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                         "tokenizer.json: more than %d normalizers", TOKENIZER_STAGES);
     }
     t->normalizers[t->normalizer_count++] = stage;
     return true;
@@ -28,8 +29,10 @@ static bool add_bert(tokenizer *t, const json_value *part, smidgen_error *error)
     bool lowercase = json_bool(json_get(part, "lowercase"), true);
     bool strips = json_bool(json_get(part, "strip_accents"), lowercase);
     return (!json_bool(json_get(part, "clean_text"), true) || add_plain(t, NORMALIZER_CLEAN, error)) &&
-           (!json_bool(json_get(part, "handle_chinese_chars"), true) || add_plain(t, NORMALIZER_CHINESE, error)) &&
-           (!strips || (add_plain(t, NORMALIZER_NFD, error) && add_plain(t, NORMALIZER_STRIP_ACCENTS, error))) &&
+           (!json_bool(json_get(part, "handle_chinese_chars"), true) ||
+            add_plain(t, NORMALIZER_CHINESE, error)) &&
+           (!strips ||
+            (add_plain(t, NORMALIZER_NFD, error) && add_plain(t, NORMALIZER_STRIP_ACCENTS, error))) &&
            (!lowercase || add_plain(t, NORMALIZER_LOWERCASE, error));
 }
 
@@ -75,7 +78,8 @@ static bool add_charsmap(tokenizer *t, const json_value *part, smidgen_error *er
         }
     }
     if (text == NULL || !charsmap_make(map, blob, count)) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: the precompiled_charsmap is damaged");
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "tokenizer.json: the precompiled_charsmap is damaged");
     }
     return add_normalizer(t, (normalizer_stage){.kind = NORMALIZER_CHARSMAP, .charsmap = map}, error);
 }
@@ -85,8 +89,12 @@ static bool read_normalizer(tokenizer *t, const json_value *part, const char *ty
     static const struct {
         const char *name;
         normalizer_kind kind;
-    } plain[] = {{"NFC", NORMALIZER_NFC}, {"NFD", NORMALIZER_NFD}, {"NFKC", NORMALIZER_NFKC}, {"NFKD", NORMALIZER_NFKD},
-                 {"Lowercase", NORMALIZER_LOWERCASE}, {"StripAccents", NORMALIZER_STRIP_ACCENTS}};
+    } plain[] = {{"NFC", NORMALIZER_NFC},
+                 {"NFD", NORMALIZER_NFD},
+                 {"NFKC", NORMALIZER_NFKC},
+                 {"NFKD", NORMALIZER_NFKD},
+                 {"Lowercase", NORMALIZER_LOWERCASE},
+                 {"StripAccents", NORMALIZER_STRIP_ACCENTS}};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         if (strcmp(type, plain[i].name) == 0) {
             return add_plain(t, plain[i].kind, error);
@@ -94,7 +102,8 @@ static bool read_normalizer(tokenizer *t, const json_value *part, const char *ty
     }
     normalizer_stage stage = {.kind = NORMALIZER_PREPEND};
     if (strcmp(type, "Prepend") == 0) {
-        return json_read_text(t, part, "prepend", NULL, &stage.content, error) && add_normalizer(t, stage, error);
+        return json_read_text(t, part, "prepend", NULL, &stage.content, error) &&
+               add_normalizer(t, stage, error);
     }
     if (strcmp(type, "Strip") == 0) {
         stage.kind = NORMALIZER_STRIP;
@@ -111,20 +120,22 @@ static bool read_normalizer(tokenizer *t, const json_value *part, const char *ty
     if (strcmp(type, "Precompiled") == 0) {
         return add_charsmap(t, part, error);
     }
-    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the normalizer \"%.100s\" is not known", type);
+    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the normalizer \"%.100s\" is not known",
+                     type);
 }
 
 bool json_read_normalizer(tokenizer *t, const json_value *root, smidgen_error *error)
 {
-    return json_each_part(t, json_get(root, "normalizer"), "normalizer", "normalizers", read_normalizer, error);
+    return json_each_part(t, json_get(root, "normalizer"), "normalizer", "normalizers", read_normalizer,
+                          error);
 }
 
 static bool add_pre(tokenizer *t, pre_tokenizer_stage stage, smidgen_error *error)
 {
     if (t->pre_tokenizer_count == TOKENIZER_STAGES) {
         pattern_engine_close(stage.pattern.engine);
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: more than %d pre_tokenizers",
-                         TOKENIZER_STAGES);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                         "tokenizer.json: more than %d pre_tokenizers", TOKENIZER_STAGES);
     }
     t->pre_tokenizers[t->pre_tokenizer_count++] = stage;
     return true;
@@ -132,13 +143,16 @@ static bool add_pre(tokenizer *t, pre_tokenizer_stage stage, smidgen_error *erro
 
 static bool add_class(tokenizer *t, pattern_kind kind, split_behaviour behaviour, smidgen_error *error)
 {
-    return add_pre(t, (pre_tokenizer_stage){.kind = PRE_SPLIT, .pattern = {.kind = kind}, .behaviour = behaviour}, error);
+    return add_pre(
+        t, (pre_tokenizer_stage){.kind = PRE_SPLIT, .pattern = {.kind = kind}, .behaviour = behaviour},
+        error);
 }
 
 static bool read_behaviour(const json_value *part, split_behaviour fallback, split_behaviour *behaviour,
                            smidgen_error *error)
 {
-    static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
+    static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
+                                        "Contiguous"};
     const json_value *value = json_get(part, "behavior");
     *behaviour = fallback;
     for (int i = 0; i < 5; i++) {
@@ -148,14 +162,16 @@ static bool read_behaviour(const json_value *part, split_behaviour fallback, spl
         }
     }
     return json_kind_of(value) == JSON_ABSENT ||
-           error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: a behavior of Split is not known");
+           error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                     "tokenizer.json: a behavior of Split is not known");
 }
 
 static bool add_expression(tokenizer *t, const char *expression, split_behaviour behaviour, bool is_inverted,
                            smidgen_error *error)
 {
     pre_tokenizer_stage stage = {.kind = PRE_SPLIT, .behaviour = behaviour, .is_inverted = is_inverted};
-    return pattern_from_expression(t, expression, strlen(expression), &stage.pattern, error) && add_pre(t, stage, error);
+    return pattern_from_expression(t, expression, strlen(expression), &stage.pattern, error) &&
+           add_pre(t, stage, error);
 }
 
 static bool add_byte_level(tokenizer *t, const json_value *part, smidgen_error *error)
@@ -185,7 +201,8 @@ static bool add_metaspace(tokenizer *t, const json_value *part, smidgen_error *e
 
 static bool add_split(tokenizer *t, const json_value *part, smidgen_error *error)
 {
-    pre_tokenizer_stage stage = {.kind = PRE_SPLIT, .is_inverted = json_bool(json_get(part, "invert"), false)};
+    pre_tokenizer_stage stage = {.kind = PRE_SPLIT,
+                                 .is_inverted = json_bool(json_get(part, "invert"), false)};
     return read_behaviour(part, SPLIT_ISOLATED, &stage.behaviour, error) &&
            json_read_pattern(t, json_get(part, "pattern"), &stage.pattern, error) && add_pre(t, stage, error);
 }
@@ -218,15 +235,17 @@ static bool read_pre_tokenizer(tokenizer *t, const json_value *part, const char 
                add_class(t, PATTERN_PUNCTUATION, SPLIT_ISOLATED, error);
     }
     if (strcmp(type, "Whitespace") == 0) {
-        return add_class(t, PATTERN_SPACES, SPLIT_REMOVED, error) && add_class(t, PATTERN_WORDS, SPLIT_CONTIGUOUS, error);
+        return add_class(t, PATTERN_SPACES, SPLIT_REMOVED, error) &&
+               add_class(t, PATTERN_WORDS, SPLIT_CONTIGUOUS, error);
     }
-    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the pre_tokenizer \"%.100s\" is not known", type);
+    return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "the pre_tokenizer \"%.100s\" is not known",
+                     type);
 }
 
 bool json_read_pre_tokenizer(tokenizer *t, const json_value *root, smidgen_error *error)
 {
-    if (!json_each_part(t, json_get(root, "pre_tokenizer"), "pre_tokenizer", "pretokenizers", read_pre_tokenizer,
-                        error)) {
+    if (!json_each_part(t, json_get(root, "pre_tokenizer"), "pre_tokenizer", "pretokenizers",
+                        read_pre_tokenizer, error)) {
         return false;
     }
     /* Stand-ins that nothing looks at need not be made: the model then works on the bytes. */

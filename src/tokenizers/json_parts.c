@@ -1,4 +1,5 @@
-/* Owns what the readers of tokenizer.json's parts share. Nesting is followed eight levels deep, no further. */
+/* Owns what the readers of tokenizer.json's parts share. Nesting is followed eight levels deep, no further.
+ */
 #include "tokenizers/json_parts.h"
 
 #include <string.h>
@@ -18,8 +19,8 @@ static bool one_part(tokenizer *t, const json_value *part, const char *what, jso
     return add(t, part, type, error);
 }
 
-bool json_each_part(tokenizer *t, const json_value *part, const char *what, const char *member, json_part_adder add,
-                    smidgen_error *error)
+bool json_each_part(tokenizer *t, const json_value *part, const char *what, const char *member,
+                    json_part_adder add, smidgen_error *error)
 {
     json_iterator levels[DEEPEST];
     int depth = 0;
@@ -31,11 +32,12 @@ bool json_each_part(tokenizer *t, const json_value *part, const char *what, cons
         if (json_is_string(json_get(now, "type"), "Sequence")) {
             const json_value *list = json_get(now, member);
             if (json_kind_of(list) != JSON_ARRAY) {
-                return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: a Sequence has no list of %s", member);
+                return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                                 "tokenizer.json: a Sequence has no list of %s", member);
             }
             if (depth == DEEPEST) {
-                return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER, "tokenizer.json: %s nested too deep",
-                                 member);
+                return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TOKENIZER,
+                                 "tokenizer.json: %s nested too deep", member);
             }
             levels[depth++] = json_iterate(list);
         } else if (!one_part(t, now, what, add, error)) {
@@ -51,8 +53,8 @@ bool json_each_part(tokenizer *t, const json_value *part, const char *what, cons
     }
 }
 
-bool json_read_text(tokenizer *t, const json_value *object, const char *key, const char *fallback, text_span *text,
-                    smidgen_error *error)
+bool json_read_text(tokenizer *t, const json_value *object, const char *key, const char *fallback,
+                    text_span *text, smidgen_error *error)
 {
     const json_value *value = json_get(object, key);
     json_kind kind = json_kind_of(value);
@@ -68,7 +70,8 @@ bool json_read_text(tokenizer *t, const json_value *object, const char *key, con
     return text->text != NULL || error_set_memory(error, "a tokenizer", size);
 }
 
-bool pattern_from_expression(tokenizer *t, const char *expression, size_t size_bytes, pattern *p, smidgen_error *error)
+bool pattern_from_expression(tokenizer *t, const char *expression, size_t size_bytes, pattern *p,
+                             smidgen_error *error)
 {
     splitter *s = arena_allocate(&t->arena, sizeof *s);
     bool out_of_memory = s == NULL;
@@ -94,7 +97,8 @@ bool json_read_pattern(tokenizer *t, const json_value *value, pattern *p, smidge
         return pattern_from_expression(t, expression, size, p, error);
     }
     if (json_string(json_get(value, "String"), &size) == NULL) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokenizer.json: a pattern is neither String nor Regex");
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "tokenizer.json: a pattern is neither String nor Regex");
     }
     return json_read_text(t, value, "String", NULL, &p->text, error);
 }

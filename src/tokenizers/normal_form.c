@@ -1,18 +1,27 @@
-/* Owns decomposition, canonical ordering and composition (UAX #15, sections 1.3 and 9). Works on stretches that begin at
- * a character below U+0300: nothing below it ever combines with what stands before. */
+/* Owns decomposition, canonical ordering and composition (UAX #15, sections 1.3 and 9). Works on stretches
+ * that begin at a character below U+0300: nothing below it ever combines with what stands before. */
 #include "tokenizers/normal_form.h"
 
 #include <string.h>
 
 #include "base/utf8.h"
-#include "tokenizers/normal_form_tables.inc"
+#include "tokenizers/canonical_tables.inc"
+#include "tokenizers/compatible_tables.inc"
 
 /* A code point in work: the combining class above it; a byte that is not UTF-8 has the top bit. */
 enum { CLASS_SHIFT = 21, POINT_MASK = 0x1FFFFF, SHORT_RUN = 16 };
 #define RAW_BYTE 0x80000000u
 
-enum { L_BASE = 0x1100, V_BASE = 0x1161, T_BASE = 0x11A7, S_BASE = 0xAC00, V_COUNT = 21, T_COUNT = 28, L_COUNT = 19,
-       S_COUNT = 11172 };
+enum {
+    L_BASE = 0x1100,
+    V_BASE = 0x1161,
+    T_BASE = 0x11A7,
+    S_BASE = 0xAC00,
+    V_COUNT = 21,
+    T_COUNT = 28,
+    L_COUNT = 19,
+    S_COUNT = 11172
+};
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -117,7 +126,8 @@ static bool add_compatible(scratch *work, uint32_t c, bool *has_one)
     uint32_t shape = at == 0 ? 0 : unicode_compatible_shape[at - 1], units = shape & 31;
     uint32_t index = at == 0 ? 0 : c - unicode_compatible_start[at - 1];
     *has_one = at != 0 && index < shape >> 5;
-    const uint16_t *data = *has_one ? &unicode_compatible_data[unicode_compatible_at[at - 1] + index * units] : NULL;
+    const uint16_t *data =
+        *has_one ? &unicode_compatible_data[unicode_compatible_at[at - 1] + index * units] : NULL;
     for (uint32_t i = 0; *has_one && i < units; i++) {
         uint32_t point = data[i];
         if (point >= 0xD800 && point < 0xDC00 && i + 1 < units) {
@@ -220,7 +230,8 @@ static uint32_t composed(uint32_t a, uint32_t b)
     if (a >= L_BASE && a < L_BASE + L_COUNT && b >= V_BASE && b < V_BASE + V_COUNT) {
         return S_BASE + ((a - L_BASE) * V_COUNT + (b - V_BASE)) * T_COUNT;
     }
-    if (a >= S_BASE && a < S_BASE + S_COUNT && (a - S_BASE) % T_COUNT == 0 && b > T_BASE && b < T_BASE + T_COUNT) {
+    if (a >= S_BASE && a < S_BASE + S_COUNT && (a - S_BASE) % T_COUNT == 0 && b > T_BASE &&
+        b < T_BASE + T_COUNT) {
         return a + (b - T_BASE);
     }
     if (a > 0xFFFF || b > 0xFFFF) {
@@ -241,7 +252,8 @@ static uint32_t composed(uint32_t a, uint32_t b)
             high = middle;
         }
     }
-    bool is_here = low < UNICODE_PAIRS_COMPOSING && unicode_pair_first[low] == a && unicode_pair_second[low] == b;
+    bool is_here =
+        low < UNICODE_PAIRS_COMPOSING && unicode_pair_first[low] == a && unicode_pair_second[low] == b;
     return is_here ? unicode_pair_whole[low] : 0;
 }
 
@@ -257,7 +269,8 @@ static void compose(scratch *work)
             points[out++] = entry;
             continue;
         }
-        bool is_reachable = starter != SIZE_MAX && (last_class < class || (last_class == 0 && starter + 1 == out));
+        bool is_reachable =
+            starter != SIZE_MAX && (last_class < class || (last_class == 0 && starter + 1 == out));
         uint32_t whole = is_reachable ? composed(points[starter] & POINT_MASK, entry & POINT_MASK) : 0;
         if (whole != 0) {
             points[starter] = whole;
@@ -284,7 +297,8 @@ static bool write_points(scratch *out, const scratch *work)
     return true;
 }
 
-/* The end of the stretch that begins at `at`: before the next character below U+0300 (whose first byte is below 0xCC). */
+/* The end of the stretch that begins at `at`: before the next character below U+0300 (whose first byte is
+ * below 0xCC). */
 static size_t stretch_end(const char *text, size_t size, size_t at)
 {
     at++;
@@ -301,7 +315,9 @@ bool normal_form_append(scratch *out, scratch *work, const char *text, size_t si
         while (end < size && (uint8_t)text[end] < 0x80) {
             end++;
         }
-        size_t plain = end == size ? end : end > at ? end - 1 : end; /* a mark may combine with the last of them */
+        size_t plain = end == size ? end
+                       : end > at  ? end - 1
+                                   : end; /* a mark may combine with the last of them */
         if (plain > at) {
             if (!scratch_append(out, text + at, plain - at)) {
                 return false;

@@ -1,5 +1,5 @@
-/* Owns the rewriting of text before it is cut: a list of stages, each from one buffer into the other. Bytes that are not
- * UTF-8 pass through unchanged. */
+/* Owns the rewriting of text before it is cut: a list of stages, each from one buffer into the other. Bytes
+ * that are not UTF-8 pass through unchanged. */
 #include "base/utf8.h"
 #include "tokenizers/charsmap.h"
 #include "tokenizers/normal_form.h"
@@ -9,14 +9,12 @@
 static bool replace(const normalizer_stage *s, text_span in, scratch *out)
 {
     bool ok = true;
-    for (size_t at = 0; at < in.size_bytes && ok;) {
-        bool is_match;
-        size_t end = pattern_next(s->pattern, in.text, in.size_bytes, at, &is_match);
-        ok = is_match ? scratch_append(out, s->content.text, s->content.size_bytes)
-                      : scratch_append(out, in.text + at, end - at);
-        at = end;
+    pattern_walk walk = pattern_walk_over(s->pattern, in.text, in.size_bytes);
+    while (ok && pattern_walk_next(&walk)) {
+        ok = walk.is_match ? scratch_append(out, s->content.text, s->content.size_bytes)
+                           : scratch_append(out, in.text + walk.begin, walk.end - walk.begin);
     }
-    return ok;
+    return ok && !walk.failed;
 }
 
 static bool prepend(const normalizer_stage *s, text_span in, scratch *out)
@@ -35,7 +33,8 @@ static bool lowercase(text_span in, scratch *out)
         if (c == 0x130) { /* the one letter whose lower case is two code points */
             ok = scratch_append_code_point(out, 'i') && scratch_append_code_point(out, 0x307);
         } else {
-            ok = lower == c ? scratch_append(out, in.text + at, length) : scratch_append_code_point(out, lower);
+            ok = lower == c ? scratch_append(out, in.text + at, length)
+                            : scratch_append_code_point(out, lower);
         }
         at += length;
     }
@@ -53,8 +52,9 @@ static bool is_unclean(uint32_t c)
 
 static bool is_chinese(uint32_t c)
 {
-    static const uint32_t ranges[][2] = {{0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F},
-                                         {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF}, {0xF900, 0xFAFF}, {0x2F800, 0x2FA1F}};
+    static const uint32_t ranges[][2] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
+                                         {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF},
+                                         {0xF900, 0xFAFF},   {0x2F800, 0x2FA1F}};
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         if (c >= ranges[i][0] && c <= ranges[i][1]) {
             return true;
@@ -115,18 +115,28 @@ static bool run_one(const normalizer_stage *s, text_span in, scratch *out, scrat
 {
     const int composed = NORMAL_FORM_COMPOSED, compatible = NORMAL_FORM_COMPATIBLE;
     switch (s->kind) {
-    case NORMALIZER_REPLACE: return replace(s, in, out);
-    case NORMALIZER_PREPEND: return prepend(s, in, out);
-    case NORMALIZER_NFC: return normal_form_append(out, work, in.text, in.size_bytes, composed);
-    case NORMALIZER_NFD: return normal_form_append(out, work, in.text, in.size_bytes, 0);
-    case NORMALIZER_NFKC: return normal_form_append(out, work, in.text, in.size_bytes, composed | compatible);
-    case NORMALIZER_NFKD: return normal_form_append(out, work, in.text, in.size_bytes, compatible);
-    case NORMALIZER_LOWERCASE: return lowercase(in, out);
-    case NORMALIZER_STRIP: return strip(s, in, out);
-    case NORMALIZER_CHARSMAP: return charsmap_append(s->charsmap, out, in.text, in.size_bytes);
+    case NORMALIZER_REPLACE:
+        return replace(s, in, out);
+    case NORMALIZER_PREPEND:
+        return prepend(s, in, out);
+    case NORMALIZER_NFC:
+        return normal_form_append(out, work, in.text, in.size_bytes, composed);
+    case NORMALIZER_NFD:
+        return normal_form_append(out, work, in.text, in.size_bytes, 0);
+    case NORMALIZER_NFKC:
+        return normal_form_append(out, work, in.text, in.size_bytes, composed | compatible);
+    case NORMALIZER_NFKD:
+        return normal_form_append(out, work, in.text, in.size_bytes, compatible);
+    case NORMALIZER_LOWERCASE:
+        return lowercase(in, out);
+    case NORMALIZER_STRIP:
+        return strip(s, in, out);
+    case NORMALIZER_CHARSMAP:
+        return charsmap_append(s->charsmap, out, in.text, in.size_bytes);
     case NORMALIZER_CLEAN:
     case NORMALIZER_CHINESE:
-    case NORMALIZER_STRIP_ACCENTS: return filter(s->kind, in, out);
+    case NORMALIZER_STRIP_ACCENTS:
+        return filter(s->kind, in, out);
     }
     return false;
 }

@@ -49,15 +49,57 @@ static size_t next_in_class(pattern_kind kind, const char *text, size_t size, si
     return at;
 }
 
-size_t pattern_next(const pattern *p, const char *text, size_t size, size_t at, bool *is_match)
+static size_t part_end(const pattern *p, const char *text, size_t size, size_t at, bool *is_match)
 {
-    switch (p->kind) {
-    case PATTERN_SPLITTER: return splitter_next(p->splitter, text, size, at, is_match);
-    case PATTERN_PCRE2: return pattern_engine_next(p->engine, text, size, at, is_match);
-    case PATTERN_TEXT: break;
-    default: return next_in_class(p->kind, text, size, at, is_match);
+    if (p->kind == PATTERN_SPLITTER) {
+        return splitter_next(p->splitter, text, size, at, is_match);
+    }
+    if (p->kind != PATTERN_TEXT) {
+        return next_in_class(p->kind, text, size, at, is_match);
     }
     size_t found = find_text(p->text, text, size, at);
     *is_match = found == at && found < size;
     return *is_match ? at + p->text.size_bytes : found;
+}
+
+/* The engine wants UTF-8: it is given the stretches that are, and bytes that are not lie between matches. */
+static size_t engine_part_end(pattern_walk *w)
+{
+    uint32_t c;
+    if (w->at >= w->valid_end) {
+        w->valid_begin = w->valid_end = w->at;
+        while (w->valid_end < w->size) {
+            size_t length = utf8_decode(w->text + w->valid_end, w->size - w->valid_end, &c);
+            if (c == UINT32_MAX) {
+                break;
+            }
+            w->valid_end += length;
+        }
+    }
+    size_t valid_bytes = w->valid_end - w->valid_begin;
+    if (valid_bytes == 0) {
+        w->is_match = false;
+        return w->at + 1;
+    }
+    size_t end = pattern_engine_next(w->pattern->engine, w->text + w->valid_begin, valid_bytes,
+                                     w->at - w->valid_begin, &w->is_match);
+    w->failed = end == SIZE_MAX;
+    return w->failed ? w->size : w->valid_begin + end;
+}
+
+pattern_walk pattern_walk_over(const pattern *p, const char *text, size_t size)
+{
+    return (pattern_walk){.pattern = p, .text = text, .size = size};
+}
+
+bool pattern_walk_next(pattern_walk *w)
+{
+    if (w->at >= w->size || w->failed) {
+        return false;
+    }
+    w->begin = w->at;
+    w->end = w->pattern->kind == PATTERN_PCRE2 ? engine_part_end(w)
+                                               : part_end(w->pattern, w->text, w->size, w->at, &w->is_match);
+    w->at = w->end;
+    return !w->failed;
 }

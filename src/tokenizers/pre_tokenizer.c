@@ -1,5 +1,5 @@
-/* Owns the cutting of text into the pieces that the model sees. Stages are nested: each piece of one stage runs through
- * the next before the following piece is made, so that no list of pieces is ever held. */
+/* Owns the cutting of text into the pieces that the model sees. Stages are nested: each piece of one stage
+ * runs through the next before the following piece is made, so that no list of pieces is ever held. */
 #include <string.h>
 
 #include "tokenizers/pattern.h"
@@ -40,7 +40,9 @@ static void add_cut(cutter *c, split_behaviour behaviour, size_t begin, size_t e
             pass(c, begin, end);
         }
         break;
-    case SPLIT_ISOLATED: pass(c, begin, end); break;
+    case SPLIT_ISOLATED:
+        pass(c, begin, end);
+        break;
     case SPLIT_MERGED_WITH_PREVIOUS:
         if (is_match && !c->was_match && c->is_held) {
             c->end = end;
@@ -50,7 +52,8 @@ static void add_cut(cutter *c, split_behaviour behaviour, size_t begin, size_t e
         break;
     case SPLIT_MERGED_WITH_NEXT:
     case SPLIT_CONTIGUOUS:
-        if (c->is_held && (behaviour == SPLIT_CONTIGUOUS ? is_match == c->was_match : !is_match && c->was_match)) {
+        if (c->is_held &&
+            (behaviour == SPLIT_CONTIGUOUS ? is_match == c->was_match : !is_match && c->was_match)) {
             c->end = end;
         } else {
             hold(c, begin, end);
@@ -64,19 +67,19 @@ static void split(encoding *e, int stage, const pattern *p, split_behaviour beha
                   text_span piece, bool is_start)
 {
     cutter c = {.e = e, .stage = stage, .text = piece.text, .is_start = is_start};
-    for (size_t at = 0; at < piece.size_bytes && !e->failed;) {
-        bool is_match;
-        size_t end = pattern_next(p, piece.text, piece.size_bytes, at, &is_match);
-        add_cut(&c, behaviour, at, end, is_match != is_inverted);
-        at = end;
+    pattern_walk walk = pattern_walk_over(p, piece.text, piece.size_bytes);
+    while (!e->failed && pattern_walk_next(&walk)) {
+        add_cut(&c, behaviour, walk.begin, walk.end, walk.is_match != is_inverted);
     }
+    e->failed = e->failed || walk.failed;
     if (c.is_held) {
         pass(&c, c.begin, c.end);
     }
 }
 
 /* The stage's own buffer with the piece in it, one text replaced by another, `front` before it. */
-static bool rewrite(scratch *into, const char *front, size_t front_bytes, text_span piece, char from, text_span to)
+static bool rewrite(scratch *into, const char *front, size_t front_bytes, text_span piece, char from,
+                    text_span to)
 {
     into->size = 0;
     bool ok = scratch_append(into, front, front_bytes);
@@ -102,7 +105,8 @@ static void metaspace(encoding *e, int stage, text_span piece, bool is_start)
     scratch *into = &e->stage_text[stage];
     bool has_front = piece.text[0] == ' ' || begins_with(piece, s->replacement);
     bool wants_front = s->prepend && (is_start || !s->only_first) && !has_front;
-    if (!rewrite(into, s->replacement.text, wants_front ? s->replacement.size_bytes : 0, piece, ' ', s->replacement)) {
+    if (!rewrite(into, s->replacement.text, wants_front ? s->replacement.size_bytes : 0, piece, ' ',
+                 s->replacement)) {
         e->failed = true;
         return;
     }
@@ -141,9 +145,15 @@ static void run_stage(encoding *e, int stage, const char *text, size_t size, boo
     const pre_tokenizer_stage *s = &e->t->pre_tokenizers[stage];
     text_span piece = {text, size};
     switch (s->kind) {
-    case PRE_SPLIT: split(e, stage, &s->pattern, s->behaviour, s->is_inverted, piece, is_start); break;
-    case PRE_METASPACE: metaspace(e, stage, piece, is_start); break;
-    case PRE_BYTE_LEVEL: byte_level(e, stage, piece, is_start); break;
+    case PRE_SPLIT:
+        split(e, stage, &s->pattern, s->behaviour, s->is_inverted, piece, is_start);
+        break;
+    case PRE_METASPACE:
+        metaspace(e, stage, piece, is_start);
+        break;
+    case PRE_BYTE_LEVEL:
+        byte_level(e, stage, piece, is_start);
+        break;
     case PRE_PREFIX_SPACE:
         if (text[0] == ' ') {
             run_stage(e, stage + 1, text, size, is_start);

@@ -1,5 +1,5 @@
-/* Stands in for pre_tokenizer_pcre2.c in builds without PCRE2: refuses every expression that the split rules do not
- * cover, naming it. */
+/* Stands in for pre_tokenizer_pcre2.c in builds without PCRE2: refuses every expression that the split rules
+ * do not cover, naming it. */
 #include "base/error.h"
 #include "tokenizers/pattern.h"
 

@@ -5,11 +5,30 @@
 
 /* Spelled so, a control token ends a reply even where the file does not say it. */
 static const char *const ends[] = {
-    "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",
-    "<end_of_turn>", "<end_of_utterance>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<turn|>", "<|tool_response>",
-    "<|eot|>", "<|END_OF_TURN_TOKEN|>", "</s>", "<｜end▁of▁sentence｜>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<end_of_turn>",
+    "<end_of_utterance>",
+    "<eos>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<turn|>",
+    "<|tool_response>",
+    "<|eot|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "</s>",
+    "<｜end▁of▁sentence｜>",
 };
 
+/* Some files list these as ordinary tokens; in a prompt they are meant as control tokens all the same. */
 void special_mark_ends(tokenizer *t)
 {
     vocabulary *v = &t->vocabulary;
@@ -17,20 +36,11 @@ void special_mark_ends(tokenizer *t)
         int32_t id = vocabulary_find(v, ends[i], strlen(ends[i]));
         if (id >= 0 && (v->flags[id] & VOCABULARY_CONTROL) != 0) {
             v->flags[id] |= VOCABULARY_END;
+        } else if (id >= 0 && (v->flags[id] & VOCABULARY_LITERAL) == 0) {
+            v->flags[id] |= VOCABULARY_PARSED;
         }
     }
     if (t->eos >= 0) {
         v->flags[t->eos] |= VOCABULARY_END;
     }
-}
-
-/* Some files list these as ordinary tokens; in a prompt they are meant as control tokens all the same. */
-bool special_looks_like_control(const char *text, size_t size)
-{
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        if (strlen(ends[i]) == size && memcmp(ends[i], text, size) == 0) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -10,7 +10,8 @@ static uint32_t edge_slot(const special_set *s, uint32_t parent, uint8_t byte)
 {
     uint64_t h = (((uint64_t)parent << 8 | byte) + 1) * 0x9E3779B97F4A7C15u;
     uint32_t at = (uint32_t)(h >> 32) & s->mask;
-    while (s->edges[at].parent != UINT32_MAX && (s->edges[at].parent != parent || s->edges[at].byte != byte)) {
+    while (s->edges[at].parent != UINT32_MAX &&
+           (s->edges[at].parent != parent || s->edges[at].byte != byte)) {
         at = (at + 1) & s->mask;
     }
     return at;
@@ -104,7 +105,8 @@ static bool touches_word(const char *text, size_t size, size_t begin, size_t end
     return end < size && unicode_is_word(c);
 }
 
-static void take_spaces(const special_token *token, const char *text, size_t size, size_t from, special_match *match)
+static void take_spaces(const special_token *token, const char *text, size_t size, size_t from,
+                        special_match *match)
 {
     while ((token->flags & SPECIAL_LEFT_SPACE) != 0 && match->begin > from) {
         size_t start;

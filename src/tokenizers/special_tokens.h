@@ -1,4 +1,5 @@
-/* Tokens that are found in the text before anything else is done with it: <|im_end|>, <mask>, runs of newlines. */
+/* Tokens that are found in the text before anything else is done with it: <|im_end|>, <mask>, runs of
+ * newlines. */
 #ifndef TOKENIZERS_SPECIAL_TOKENS_H
 #define TOKENIZERS_SPECIAL_TOKENS_H
 
@@ -29,8 +30,8 @@ typedef struct special_set {
     uint32_t count;
     special_edge *edges; /* [mask + 1], a trie as a table from (node, byte) to node */
     uint32_t mask;
-    int32_t *token_at;   /* [nodes]: index of the token that ends there, or -1 */
-    bool first[256];     /* bytes that begin a token */
+    int32_t *token_at; /* [nodes]: index of the token that ends there, or -1 */
+    bool first[256];   /* bytes that begin a token */
 } special_set;
 
 typedef struct special_match {

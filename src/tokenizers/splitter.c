@@ -1,5 +1,5 @@
-/* Owns the matching of split rules. Linear: a rule reads a run of equal class at most twice, and what it reads becomes
- * part of a piece (all published patterns have that property). */
+/* Owns the matching of split rules. Linear: a rule reads a run of equal class at most twice, and what it
+ * reads becomes part of a piece (all published patterns have that property). */
 #include "tokenizers/splitter.h"
 
 #include <string.h>
@@ -75,8 +75,8 @@ static size_t forward_end(const splitter_rule *r, const char *text, size_t size,
     return r->last.most == 0 ? at : run_end(&r->last, text, size, at, &count);
 }
 
-/* middle* last+: the middle gives characters back until the last run can begin; what follows that place in the middle's
- * run is not in `last`, so the match ends right behind it. */
+/* middle* last+: the middle gives characters back until the last run can begin; what follows that place in
+ * the middle's run is not in `last`, so the match ends right behind it. */
 static size_t backward_end(const splitter_rule *r, const char *text, size_t size, size_t at)
 {
     size_t behind_last = no_match;

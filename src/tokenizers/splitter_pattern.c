@@ -1,5 +1,6 @@
-/* Reads the regular expressions that published tokenizers split with. Known: alternatives of literals, contractions and
- * up to three character classes with quantifiers, and \s+(?!\S). Refuses everything else, without guessing. */
+/* Reads the regular expressions that published tokenizers split with. Known: alternatives of literals,
+ * contractions and up to three character classes with quantifiers, and \s+(?!\S). Refuses everything else,
+ * without guessing. */
 #include <string.h>
 
 #include "tokenizers/splitter.h"
@@ -24,10 +25,11 @@ static const struct {
     const char *name;
     uint32_t categories;
 } category_names[] = {
-    {"L", UNICODE_LETTERS}, {"N", UNICODE_NUMBERS}, {"M", UNICODE_MARKS}, {"P", UNICODE_PUNCTUATION},
-    {"S", UNICODE_SYMBOLS}, {"Z", UNICODE_SEPARATORS}, {"Lu", UNICODE_BIT(UNICODE_LU)},
-    {"Ll", UNICODE_BIT(UNICODE_LL)}, {"Lt", UNICODE_BIT(UNICODE_LT)}, {"Lm", UNICODE_BIT(UNICODE_LM)},
-    {"Lo", UNICODE_BIT(UNICODE_LO)}, {"Mn", UNICODE_BIT(UNICODE_MN)}, {"Nd", UNICODE_BIT(UNICODE_ND)},
+    {"L", UNICODE_LETTERS},          {"N", UNICODE_NUMBERS},          {"M", UNICODE_MARKS},
+    {"P", UNICODE_PUNCTUATION},      {"S", UNICODE_SYMBOLS},          {"Z", UNICODE_SEPARATORS},
+    {"Lu", UNICODE_BIT(UNICODE_LU)}, {"Ll", UNICODE_BIT(UNICODE_LL)}, {"Lt", UNICODE_BIT(UNICODE_LT)},
+    {"Lm", UNICODE_BIT(UNICODE_LM)}, {"Lo", UNICODE_BIT(UNICODE_LO)}, {"Mn", UNICODE_BIT(UNICODE_MN)},
+    {"Nd", UNICODE_BIT(UNICODE_ND)},
 };
 
 /* \p{..}, \pL, \s, \d as categories; 0 when it is none of them. */
@@ -73,7 +75,8 @@ static bool take_character(pattern_reader *p, uint32_t *c, const char *meaningfu
     const char *named = strchr("r\rn\nt\tv\vf\f", escaped);
     if (named != NULL && escaped >= 'a') {
         *c = (uint8_t)named[1];
-    } else if (escaped > 32 && escaped < 127 && strchr("^$\\.|?*+()[]{}<>-/'\"!#%&,:;=@_`~ ", escaped) != NULL) {
+    } else if (escaped > 32 && escaped < 127 &&
+               strchr("^$\\.|?*+()[]{}<>-/'\"!#%&,:;=@_`~ ", escaped) != NULL) {
         *c = (uint8_t)escaped;
     } else {
         return false;
@@ -116,9 +119,9 @@ static bool take_bracket(pattern_reader *p, splitter_class *set)
         uint32_t categories = take_category(p), from, to;
         if (categories != 0) {
             add_categories(set, categories);
-        } else if (take_character(p, &from, is_first ? "[&" : "[]&")) {
+        } else if (!take(p, "&&") && take_character(p, &from, is_first ? "[" : "[]")) {
             pattern_reader start = *p;
-            bool is_range = take(p, "-") && take_character(p, &to, "[]&");
+            bool is_range = take(p, "-") && take_character(p, &to, "[]");
             if (!is_range) {
                 *p = start;
                 to = from;
@@ -198,8 +201,9 @@ static bool take_run(pattern_reader *p, splitter_run *run)
 static bool take_contraction(pattern_reader *p)
 {
     static const char *const known[] = {
-        "(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)", "(?i:[sdmt]|ll|ve|re)",
-        "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "(?i:'s|'t|'re|'ve|'d|'m|'ll)",
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)",
+        "(?i:[sdmt]|ll|ve|re)",         "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])",
+        "(?i:'s|'t|'re|'ve|'d|'m|'ll)",
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (i != 2 && take(p, known[i])) {
@@ -215,7 +219,8 @@ static bool take_literal(pattern_reader *p, arena *a, splitter_rule *rule, bool 
     char bytes[64];
     size_t size = 0;
     uint32_t c;
-    while (p->at < p->end && *p->at != '|' && size < sizeof bytes - 4 && take_character(p, &c, "^$.|?*+()[]{}")) {
+    while (p->at < p->end && *p->at != '|' && size < sizeof bytes - 4 &&
+           take_character(p, &c, "^$.|?*+()[]{}")) {
         size += utf8_encode(c, bytes + size);
     }
     if (size == 0 || (p->at < p->end && *p->at != '|')) {
@@ -302,7 +307,8 @@ static bool may_start(const splitter_rule *rule, uint32_t c)
         return c == '\'';
     }
     bool in_first = rule->first.most != 0 && splitter_class_has(&rule->first.set, c);
-    bool in_middle = (rule->first.most == 0 || rule->first.least == 0) && splitter_class_has(&rule->middle.set, c);
+    bool in_middle =
+        (rule->first.most == 0 || rule->first.least == 0) && splitter_class_has(&rule->middle.set, c);
     bool in_last = rule->shape == SPLITTER_BACKWARD && splitter_class_has(&rule->last.set, c);
     return in_first || in_middle || in_last;
 }

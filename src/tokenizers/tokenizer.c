@@ -41,7 +41,8 @@ void tokenizer_close(tokenizer *t)
 
 void tokenizer_get_info(const tokenizer *t, tokenizer_info *info)
 {
-    static const char *const names[] = {"byte-level BPE", "SentencePiece BPE", "Unigram", "WordPiece", "characters"};
+    static const char *const names[] = {"byte-level BPE", "SentencePiece BPE", "Unigram", "WordPiece",
+                                        "characters"};
     const char *name = names[t->algorithm];
     if (t->algorithm == TOKENIZER_BPE && t->bpe.suffix.size_bytes != 0) {
         name = "CLIP BPE";
@@ -49,8 +50,14 @@ void tokenizer_get_info(const tokenizer *t, tokenizer_info *info)
         name = "SentencePiece BPE";
     }
     *info = (tokenizer_info){
-        .vocab_size = (int32_t)t->vocabulary.count, .bos = t->bos, .eos = t->eos, .pad = t->pad,
-        .unknown = t->unknown, .adds_bos = t->adds_bos, .adds_eos = t->adds_eos, .algorithm = name,
+        .vocab_size = (int32_t)t->vocabulary.count,
+        .bos = t->bos,
+        .eos = t->eos,
+        .pad = t->pad,
+        .unknown = t->unknown,
+        .adds_bos = t->adds_bos,
+        .adds_eos = t->adds_eos,
+        .algorithm = name,
         .memory_bytes = sizeof *t + t->arena.reserved_bytes + t->piece_text.capacity,
     };
 }
@@ -59,7 +66,8 @@ static void encode_normalized(encoding *e, text_span text, bool is_start)
 {
     special_match match;
     size_t at = 0;
-    while (!e->failed && special_find(&e->t->normalized, text.text, text.size_bytes, at, e->parses_special, &match)) {
+    while (!e->failed &&
+           special_find(&e->t->normalized, text.text, text.size_bytes, at, e->parses_special, &match)) {
         pre_tokenizer_run(e, text.text + at, match.begin - at, is_start && at == 0);
         encoding_emit(e, match.id);
         at = match.end;
@@ -121,7 +129,8 @@ int64_t tokenizer_encode(const tokenizer *t, const char *text, size_t size_bytes
                          size_t capacity, smidgen_error *error)
 {
     if (t == NULL || (text == NULL && size_bytes != 0) || (ids == NULL && capacity != 0)) {
-        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "tokenizer_encode needs a tokenizer, a text and room for ids");
+        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                  "tokenizer_encode needs a tokenizer, a text and room for ids");
         return -SMIDGEN_ERROR_INVALID_ARGUMENT;
     }
     encoding e;
@@ -133,14 +142,17 @@ int64_t tokenizer_encode(const tokenizer *t, const char *text, size_t size_bytes
         emit_all(&e, t->before, t->before_count);
     }
     if (size_bytes != 0) {
+        bpe_open_cache(&e, size_bytes);
         encode_text(&e, text, size_bytes);
+        bpe_close_cache(&e);
     }
     if ((flags & TOKENIZER_ADD_SPECIAL) != 0) {
         emit_all(&e, t->after, t->after_count);
     }
     encoding_close(&e);
     if (e.too_long) {
-        error_set_limit(error, SMIDGEN_ERROR_LIMIT, INT32_MAX, size_bytes, "a piece of text has 2^31 bytes or more");
+        error_set_limit(error, SMIDGEN_ERROR_LIMIT, INT32_MAX, size_bytes,
+                        "a piece of text has 2^31 bytes or more");
         return -SMIDGEN_ERROR_LIMIT;
     }
     if (e.failed) {
@@ -158,18 +170,27 @@ void model_encode(encoding *e, const char *text, size_t size)
     }
     switch (e->t->algorithm) {
     case TOKENIZER_BPE:
-    case TOKENIZER_SENTENCEPIECE: bpe_encode(e, text, size); break;
-    case TOKENIZER_UNIGRAM: unigram_encode(e, text, size); break;
-    case TOKENIZER_WORDPIECE: wordpiece_encode(e, text, size); break;
-    case TOKENIZER_CHARACTERS: characters_encode(e, text, size); break;
+    case TOKENIZER_SENTENCEPIECE:
+        bpe_encode(e, text, size);
+        break;
+    case TOKENIZER_UNIGRAM:
+        unigram_encode(e, text, size);
+        break;
+    case TOKENIZER_WORDPIECE:
+        wordpiece_encode(e, text, size);
+        break;
+    case TOKENIZER_CHARACTERS:
+        characters_encode(e, text, size);
+        break;
     }
 }
 
-int64_t tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool render_special, char *text,
-                         size_t capacity, smidgen_error *error)
+int64_t tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t count, bool render_special,
+                         char *text, size_t capacity, smidgen_error *error)
 {
     if (t == NULL || (ids == NULL && count != 0) || (text == NULL && capacity != 0)) {
-        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "tokenizer_decode needs a tokenizer, ids and room for text");
+        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                  "tokenizer_decode needs a tokenizer, ids and room for text");
         return -SMIDGEN_ERROR_INVALID_ARGUMENT;
     }
     return decoder_run(t, ids, count, render_special, text, capacity, error);

@@ -1,9 +1,16 @@
-/* Owns the tables of categories and of lower case. What lies outside it: CJK extension letters from U+20000 on, and private use. */
+/* Owns the tables of categories and of lower case. What lies outside it: CJK extension letters from U+20000
+ * on, and private use. */
 #include "tokenizers/unicode.h"
 
 #include "tokenizers/unicode_tables.inc"
 
-enum { TABLE_END = 0x20000, TAG_BEGIN = 0xE0000, TAG_END = 0xE0200, PRIVATE_BEGIN = 0xF0000, LAST = 0x10FFFF };
+enum {
+    TABLE_END = 0x20000,
+    TAG_BEGIN = 0xE0000,
+    TAG_END = 0xE0200,
+    PRIVATE_BEGIN = 0xF0000,
+    LAST = 0x10FFFF
+};
 
 static uint32_t category_outside_table(uint32_t c)
 {
@@ -40,8 +47,8 @@ uint32_t unicode_mask(uint32_t c)
 
 bool unicode_is_word(uint32_t c)
 {
-    const uint32_t words = UNICODE_LETTERS | UNICODE_MARKS | UNICODE_BIT(UNICODE_ND) | UNICODE_BIT(UNICODE_NL) |
-                           UNICODE_BIT(UNICODE_PC);
+    const uint32_t words = UNICODE_LETTERS | UNICODE_MARKS | UNICODE_BIT(UNICODE_ND) |
+                           UNICODE_BIT(UNICODE_NL) | UNICODE_BIT(UNICODE_PC);
     bool is_enclosed_letter = (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
                               (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
     return (unicode_mask(c) & words) != 0 || is_enclosed_letter || c == 0x200C || c == 0x200D;

@@ -1,5 +1,6 @@
-/* Owns Unigram models: the segmentation of greatest score (Viterbi over the tokens that begin at each character; Kudo
- * 2018, section 3.2). Characters that no token covers cost the unknown score; neighbours of them become one token. */
+/* Owns Unigram models: the segmentation of greatest score (Viterbi over the tokens that begin at each
+ * character; Kudo 2018, section 3.2). Characters that no token covers cost the unknown score; neighbours of
+ * them become one token. */
 #include <math.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ static uint8_t byte_at(const tokenizer *t, uint32_t index, size_t depth)
     return (uint8_t)t->vocabulary.texts[t->unigram.sorted[index]].text[depth];
 }
 
-/* The first index in [low, high) whose byte at `depth` is at least `byte`; all of them are longer than depth. */
+/* The first index in [low, high) whose byte at `depth` is at least `byte`; all of them are longer than depth.
+ */
 static uint32_t lower_bound(const tokenizer *t, uint32_t low, uint32_t high, size_t depth, uint32_t byte)
 {
     while (low < high) {
@@ -77,7 +79,8 @@ static void emit_unknown(encoding *e, const char *text, size_t size)
     }
 }
 
-/* Turns the chain of last tokens round, so that it can be followed from the beginning: begin then holds the end. */
+/* Turns the chain of last tokens round, so that it can be followed from the beginning: begin then holds the
+ * end. */
 static void reverse_path(best_path *paths, size_t size)
 {
     size_t end = size;

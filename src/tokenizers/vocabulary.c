@@ -24,7 +24,8 @@ static uint32_t spelling_hash(const char *text, size_t size)
         a = bytes_load_u32(text);
         b = bytes_load_u32(text + size - 4);
     } else if (size > 0) {
-        a = (uint64_t)(uint8_t)text[0] << 16 | (uint64_t)(uint8_t)text[size >> 1] << 8 | (uint8_t)text[size - 1];
+        a = (uint64_t)(uint8_t)text[0] << 16 | (uint64_t)(uint8_t)text[size >> 1] << 8 |
+            (uint8_t)text[size - 1];
     }
     h = (h ^ a) * k;
     h = (h ^ h >> 32 ^ b) * k;
@@ -33,8 +34,8 @@ static uint32_t spelling_hash(const char *text, size_t size)
 
 bool vocabulary_is(const vocabulary *v, int32_t id, const char *text, size_t size_bytes)
 {
-    return id >= 0 && (uint32_t)id < v->count && v->texts[id].size_bytes == size_bytes && v->texts[id].text != NULL &&
-           memcmp(v->texts[id].text, text, size_bytes) == 0;
+    return id >= 0 && (uint32_t)id < v->count && v->texts[id].size_bytes == size_bytes &&
+           v->texts[id].text != NULL && memcmp(v->texts[id].text, text, size_bytes) == 0;
 }
 
 /* The slot of the spelling, or the free one where it belongs. */
@@ -48,8 +49,43 @@ static uint32_t slot_of(const vocabulary *v, const char *text, size_t size_bytes
     return at;
 }
 
-bool vocabulary_make(vocabulary *v, arena *a, const gguf_string *texts, uint32_t count, const bool *may_repeat,
-                     smidgen_error *error)
+void vocabulary_prefetch(const vocabulary *v, const char *text, size_t size_bytes)
+{
+    __builtin_prefetch(&v->slots[spelling_hash(text, size_bytes) & v->mask]);
+}
+
+/* Enters the spellings; their places lie far apart, so each is asked for a few spellings ahead. */
+static bool enter_all(vocabulary *v, const bool *may_repeat, smidgen_error *error)
+{
+    enum { AHEAD = 8 };
+    uint32_t hashes[AHEAD] = {0};
+    const gguf_string *texts = v->texts;
+    for (uint64_t next = 0; next < (uint64_t)v->count + AHEAD; next++) {
+        uint32_t hash = hashes[next % AHEAD];
+        if (next < v->count && texts[next].text != NULL) {
+            hashes[next % AHEAD] = spelling_hash(texts[next].text, (size_t)texts[next].size_bytes);
+            __builtin_prefetch(&v->slots[hashes[next % AHEAD] & v->mask], 1);
+        }
+        uint32_t id = (uint32_t)(next - AHEAD);
+        size_t size = next < AHEAD || texts[id].text == NULL ? 0 : (size_t)texts[id].size_bytes;
+        if (size == 0) {
+            continue;
+        }
+        v->longest_bytes = size > v->longest_bytes ? (uint32_t)size : v->longest_bytes;
+        vocabulary_slot *slot = &v->slots[slot_of(v, texts[id].text, size, hash)];
+        if (slot->id < 0) {
+            *slot = (vocabulary_slot){hash, (int32_t)id};
+        } else if (may_repeat == NULL || !may_repeat[id]) {
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                             "tokens %d and %u of the vocabulary are spelled the same", (int)slot->id,
+                             (unsigned)id);
+        }
+    }
+    return true;
+}
+
+bool vocabulary_make(vocabulary *v, arena *a, const gguf_string *texts, uint32_t count,
+                     const bool *may_repeat, smidgen_error *error)
 {
     uint32_t slots = 16;
     while (slots / 3 * 2 < count && slots < 1u << 31) {
@@ -67,22 +103,7 @@ bool vocabulary_make(vocabulary *v, arena *a, const gguf_string *texts, uint32_t
     for (int i = 0; i < 256; i++) {
         v->bytes[i] = -1;
     }
-    for (uint32_t id = 0; id < count; id++) {
-        size_t size = (size_t)texts[id].size_bytes;
-        if (texts[id].text == NULL || size == 0) {
-            continue;
-        }
-        v->longest_bytes = size > v->longest_bytes ? (uint32_t)size : v->longest_bytes;
-        uint32_t hash = spelling_hash(texts[id].text, size);
-        vocabulary_slot *slot = &v->slots[slot_of(v, texts[id].text, size, hash)];
-        if (slot->id < 0) {
-            *slot = (vocabulary_slot){hash, (int32_t)id};
-        } else if (may_repeat == NULL || !may_repeat[id]) {
-            return error_set(error, SMIDGEN_ERROR_BAD_FILE, "tokens %d and %u of the vocabulary are spelled the same",
-                             (int)slot->id, (unsigned)id);
-        }
-    }
-    return true;
+    return enter_all(v, may_repeat, error);
 }
 
 int32_t vocabulary_find(const vocabulary *v, const char *text, size_t size_bytes)
@@ -93,8 +114,8 @@ int32_t vocabulary_find(const vocabulary *v, const char *text, size_t size_bytes
     return v->slots[slot_of(v, text, size_bytes, spelling_hash(text, size_bytes))].id;
 }
 
-int32_t vocabulary_find_joined(const vocabulary *v, const char *a, size_t a_bytes, const char *b, size_t b_bytes,
-                               char *room)
+int32_t vocabulary_find_joined(const vocabulary *v, const char *a, size_t a_bytes, const char *b,
+                               size_t b_bytes, char *room)
 {
     if (a_bytes > v->longest_bytes || b_bytes > v->longest_bytes - a_bytes) {
         return -1;
@@ -106,7 +127,10 @@ int32_t vocabulary_find_joined(const vocabulary *v, const char *a, size_t a_byte
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
 }
 
 int vocabulary_byte_of(const char *text, size_t size_bytes)

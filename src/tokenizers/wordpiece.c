@@ -4,7 +4,8 @@
 #include "base/utf8.h"
 #include "tokenizers/internal.h"
 
-/* The id of the longest token that begins text, marked as a continuation when is_inner; its length in *length. */
+/* The id of the longest token that begins text, marked as a continuation when is_inner; its length in
+ * *length. */
 static int32_t longest_token(encoding *e, const char *text, size_t size, bool is_inner, size_t *length)
 {
     const tokenizer *t = e->t;

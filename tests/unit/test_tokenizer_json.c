@@ -38,7 +38,8 @@ static const json_value *field(const json_value *test, const char *name)
     return value;
 }
 
-static void check_decoded(const tokenizer *t, const char *what, const json_value *test, const char *name, bool special)
+static void check_decoded(const tokenizer *t, const char *what, const json_value *test, const char *name,
+                          bool special)
 {
     static int32_t ids[ROOM];
     static char text[ROOM], valid[3 * ROOM];
@@ -62,7 +63,8 @@ static void check_case(const tokenizer *t, const char *name, const json_value *t
     size_t size;
     const char *text = json_string(json_get(test, "text"), &size);
     snprintf(what, sizeof what, "%s \"%.60s\"", name, text);
-    int64_t count = tokenizer_encode(t, text, size, TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL, ids, ROOM, NULL);
+    int64_t count =
+        tokenizer_encode(t, text, size, TOKENIZER_ADD_SPECIAL | TOKENIZER_PARSE_SPECIAL, ids, ROOM, NULL);
     check_ids(what, ids, count, field(test, "ids"));
     if (json_get(test, "ids_without_special") != NULL) {
         count = tokenizer_encode(t, text, size, TOKENIZER_PARSE_SPECIAL, ids, ROOM, NULL);
@@ -79,7 +81,8 @@ static void check_folder(const char *name)
     smidgen_error error = {0};
     snprintf(path, sizeof path, "tokenizers/%s/cases.json", name);
     REQUIRE(json_file_open(&cases, path));
-    snprintf(path, sizeof path, "tokenizers/%s/%s", name, json_string(json_get(cases.root, "tokenizer"), NULL));
+    snprintf(path, sizeof path, "tokenizers/%s/%s", name,
+             json_string(json_get(cases.root, "tokenizer"), NULL));
     REQUIRE(json_file_open(&spec, path));
     tokenizer *t = tokenizer_from_json(spec.root, NULL, NULL, &memory_system, &error);
     json_file_close(&spec);
@@ -105,10 +108,10 @@ static void check_folder(const char *name)
     json_file_close(&cases);
 }
 
-#define FOLDER(name)                                                                                                 \
-    TEST(tokenizer_json_##name##_gives_the_published_ids)                                                            \
-    {                                                                                                                \
-        check_folder(#name);                                                                                         \
+#define FOLDER(name)                                                                                         \
+    TEST(tokenizer_json_##name##_gives_the_published_ids)                                                    \
+    {                                                                                                        \
+        check_folder(#name);                                                                                 \
     }
 FOLDER(bpe_clip)
 FOLDER(bpe_gpt2)

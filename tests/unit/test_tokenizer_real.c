@@ -67,11 +67,13 @@ static void check_model(const char *name)
         return;
     }
     /* The two Qwen files have one tokenizer and one list of cases. */
-    snprintf(what, sizeof what, "real_llm/%s/tokens.json", strcmp(name, "qwen-1.5b") == 0 ? "qwen-0.5b" : name);
+    snprintf(what, sizeof what, "real_llm/%s/tokens.json",
+             strcmp(name, "qwen-1.5b") == 0 ? "qwen-0.5b" : name);
     REQUIRE(json_file_open(&cases, what));
     for (json_iterator it = json_iterate(cases.root); json_next(&it);) {
         for (int special = 0; special < 2; special++) {
-            snprintf(what, sizeof what, "%s, %s, special %d", name, json_string(json_get(it.value, "name"), NULL), special);
+            snprintf(what, sizeof what, "%s, %s, special %d", name,
+                     json_string(json_get(it.value, "name"), NULL), special);
             check_text(m.tokenizer, what, it.value, special != 0);
         }
     }
@@ -82,8 +84,8 @@ static void check_model(const char *name)
         static int32_t ids[ROOM];
         size_t size;
         const char *text = json_string(json_get(it.value, "text"), &size);
-        int64_t count = tokenizer_encode(m.tokenizer, text, size, TOKENIZER_PARSE_SPECIAL | TOKENIZER_ADD_SPECIAL, ids,
-                                         ROOM, NULL);
+        int64_t count = tokenizer_encode(m.tokenizer, text, size,
+                                         TOKENIZER_PARSE_SPECIAL | TOKENIZER_ADD_SPECIAL, ids, ROOM, NULL);
         snprintf(what, sizeof what, "%s, prompt %s", name, json_string(json_get(it.value, "name"), NULL));
         check_ids(what, ids, count, json_get(it.value, "ids"));
     }

@@ -49,23 +49,28 @@ static inline void check_ids(const char *what, const int32_t *ids, int64_t count
     for (json_iterator it = json_iterate(expected); json_next(&it); i++) {
         int64_t id = json_integer(it.value, -1);
         if (i >= count || ids[i] != id) {
-            test_fail(__FILE__, __LINE__, "%s: id %lld is %lld, expected %lld (%lld ids, expected %lld)", what,
-                      (long long)i, i < count ? (long long)ids[i] : -1, (long long)id, (long long)count,
+            test_fail(__FILE__, __LINE__, "%s: id %lld is %lld, expected %lld (%lld ids, expected %lld)",
+                      what, (long long)i, i < count ? (long long)ids[i] : -1, (long long)id, (long long)count,
                       (long long)wanted);
             return;
         }
     }
     if (count != wanted) {
-        test_fail(__FILE__, __LINE__, "%s: %lld ids, expected %lld", what, (long long)count, (long long)wanted);
+        test_fail(__FILE__, __LINE__, "%s: %lld ids, expected %lld", what, (long long)count,
+                  (long long)wanted);
     }
 }
 
-static inline void check_bytes(const char *what, const char *actual, int64_t size, const char *expected, size_t expected_size)
+static inline void check_bytes(const char *what, const char *actual, int64_t size, const char *expected,
+                               size_t expected_size)
 {
     if (size < 0 || (size_t)size != expected_size || memcmp(actual, expected, expected_size) != 0) {
         test_fail(__FILE__, __LINE__, "%s: \"%.*s\" (%lld bytes), expected \"%.*s\" (%zu bytes)", what,
-                  (int)(size < 0 ? 0 : size < 200 ? size : 200), actual, (long long)size,
-                  (int)(expected_size < 200 ? expected_size : 200), expected, expected_size);
+                  (int)(size < 0     ? 0
+                        : size < 200 ? size
+                                     : 200),
+                  actual, (long long)size, (int)(expected_size < 200 ? expected_size : 200), expected,
+                  expected_size);
     }
 }
 
