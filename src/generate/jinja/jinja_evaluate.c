@@ -129,8 +129,8 @@ static bool evaluate_chain(jinja_runtime *rt, jinja_scope *scope, const jinja_no
     return true;
 }
 
-/* How many positional and named arguments there will be, unpacking included; evaluates what is unpacked twice
- * would be wrong, so the values of * and ** are kept in `unpacked`. */
+/* How many positional and named arguments there will be, counts[0] and counts[1]. What * and ** unpack is
+ * evaluated here, once, and kept in `unpacked`. */
 static bool measure_arguments(jinja_runtime *rt, jinja_scope *scope, const jinja_node *first,
                               jinja_value *unpacked, uint32_t counts[2])
 {

@@ -9,6 +9,7 @@
 #include "generate/jinja/jinja_tables.h"
 
 enum {
+    /* Takes at most 128 KiB of stack in a release build on x86-64. */
     JINJA_RUN_DEPTH_MAX = 400,         /* nested expressions, blocks, macro calls and values together */
     JINJA_STEPS_MAX = 4 * 1000 * 1000, /* nodes evaluated, and more for the bytes and items touched */
     JINJA_MEMORY_MAX = 64 * 1024 * 1024,

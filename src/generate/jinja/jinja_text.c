@@ -83,19 +83,15 @@ size_t jinja_text_find(const char *text, size_t size, const char *part, size_t p
 
 size_t jinja_text_find_last(const char *text, size_t size, const char *part, size_t part_size)
 {
-    size_t last = SIZE_MAX;
     if (part_size == 0) {
         return size;
     }
-    /* Occurrences may overlap, so each search begins one byte after the last find; windows of two parts keep
-     * the whole linear for ordinary text. */
     for (size_t end = size; end >= part_size; end--) {
         if (text[end - 1] == part[part_size - 1] && memcmp(text + end - part_size, part, part_size) == 0) {
-            last = end - part_size;
-            break;
+            return end - part_size;
         }
     }
-    return last;
+    return SIZE_MAX;
 }
 
 /* Runs of letters whose cases lie a fixed distance apart; with step 2 upper and lower alternate. */

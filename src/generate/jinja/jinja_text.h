@@ -17,7 +17,8 @@ size_t jinja_character_last(const char *text, size_t size);
 size_t jinja_text_length(const char *text, size_t size);
 /* Byte offset of code point number `index`, or size. */
 size_t jinja_text_offset(const char *text, size_t size, size_t index);
-/* Offset of the first (last) `part` in text, or SIZE_MAX. Linear. */
+/* Offset of the first (last) `part` in text, or SIZE_MAX. The first is found in linear time; the search for
+ * the last compares at every place. */
 size_t jinja_text_find(const char *text, size_t size, const char *part, size_t part_size);
 size_t jinja_text_find_last(const char *text, size_t size, const char *part, size_t part_size);
 
