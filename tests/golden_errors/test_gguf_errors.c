@@ -213,6 +213,10 @@ TEST(gguf_refuses_impossible_alignments)
     put_key(&b, "general.alignment", 8);
     put_text(&b, "32");
     expect(&b, SMIDGEN_ERROR_BAD_FILE, "'general.alignment'", "alignment as text");
+    put_header(&b, 3, 0, 1);
+    put_key(&b, "general.alignment", 10);
+    put_u64(&b, 32);
+    expect(&b, SMIDGEN_ERROR_BAD_FILE, "'general.alignment'", "alignment of another width");
 }
 
 typedef struct tensor_case {
@@ -234,6 +238,7 @@ TEST(gguf_refuses_impossible_tensors)
         {"dimension of 2^63", 1, {1ull << 63}, 0, 0, SMIDGEN_ERROR_BAD_FILE},
         {"dimension of 2^64 - 1", 1, {UINT64_MAX}, 0, 0, SMIDGEN_ERROR_BAD_FILE},
         {"product that wraps to 0", 2, {1ull << 32, 1ull << 32}, 0, 0, SMIDGEN_ERROR_BAD_FILE},
+        {"rows that wrap to 0", 3, {4, 1ull << 32, 1ull << 32}, 0, 0, SMIDGEN_ERROR_BAD_FILE},
         {"product that wraps to 4", 4, {1ull << 31, 1ull << 31, 4, 1}, 24, 0, SMIDGEN_ERROR_BAD_FILE},
         {"bytes that wrap", 2, {1ull << 31, 1ull << 31}, 28, 0, SMIDGEN_ERROR_BAD_FILE},
         {"row that is no whole block", 2, {33, 1}, 2, 0, SMIDGEN_ERROR_BAD_FILE},

@@ -137,7 +137,11 @@ TEST(safetensors_refuse_impossible_tensors)
         {ONE("\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,16]"), "'odd'", BAD},
         {ONE("\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[4,16]"), "'odd'", BAD},
         {ONE("\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]"), "4 bytes", BAD},
+        {ONE("\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,20]"), "past the end", BAD},
         {"{}", "16 bytes", BAD},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},"
+         "\"odd\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}",
+         "'odd'", BAD},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},"
          "\"odd\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[4,16]}}",
          "'odd'", BAD},

@@ -5,7 +5,7 @@ readers are not only tested against this repository's own idea of the formats.
     pip install gguf==0.19.0 safetensors==0.8.0 numpy && tests/oracles/format_samples.py tests/data/formats
 
 sample.gguf           values of every kind that the writer offers, four tensors
-folder/               model.safetensors, config.json, tokenizer_config.json (templates as a list)
+folder/               model.safetensors and its JSON files (chat templates as a list)
 sharded/              two shards, their index, config.json, chat_template.jinja"""
 import json
 import os
@@ -63,6 +63,7 @@ def write_folder(folder):
                "steps": np.array(9, dtype=np.int64)}
     save_file(tensors, folder + "/model.safetensors", metadata={"format": "np"})
     write_json(folder + "/config.json", {"model_type": "llama", "hidden_size": 4})
+    write_json(folder + "/generation_config.json", {"eos_token_id": [2, 7]})
     templates = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]
     write_json(folder + "/tokenizer_config.json", {"chat_template": templates})
 

@@ -71,7 +71,8 @@ TEST(checkpoint_reads_a_folder_of_the_safetensors_package)
     REQUIRE(c != NULL && c->gguf == NULL);
     CHECK_EQUAL(c->tensor_count, 4);
     CHECK(json_is_string(json_get(json_root(c->config), "model_type"), "llama"));
-    CHECK(c->tokenizer == NULL && c->generation_config == NULL && c->tokenizer_config != NULL);
+    CHECK(c->tokenizer == NULL && c->tokenizer_config != NULL);
+    CHECK_EQUAL(json_count(json_get(json_root(c->generation_config), "eos_token_id")), 2);
     CHECK_TEXT(c->chat_template, "plain");
     CHECK_NEAR(read_float(c, "x.weight", 11), 11 / 8.0, 0);
     const checkpoint_tensor *t = checkpoint_find(c, "empty");
@@ -260,6 +261,12 @@ TEST(checkpoint_names_what_is_wrong_in_an_index)
     expect(&s, SMIDGEN_ERROR_MISSING_TENSOR, "'z'");
     put_index(&s, "{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}");
     expect(&s, SMIDGEN_ERROR_BAD_FILE, "is in two files");
+    gguf_builder other = {0};
+    put_safetensors(&other, "{\"c\":{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3);
+    scratch_put(&s, "two.safetensors", other.bytes, other.size);
+    gguf_builder_free(&other);
+    put_index(&s, "{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}");
+    expect(&s, SMIDGEN_ERROR_MISSING_TENSOR, "'b' is not in two.safetensors");
     put_index(&s, "{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\"}");
     smidgen_error error = {0};
     checkpoint *c = checkpoint_open(s.path, &memory_system, &error);

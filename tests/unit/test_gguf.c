@@ -14,6 +14,25 @@ static gguf_file *open_bytes(arena *a, const gguf_builder *b, smidgen_error *err
     return s == NULL ? NULL : gguf_open(a, s, error);
 }
 
+TEST(source_in_memory_refuses_reads_past_its_end)
+{
+    arena a;
+    arena_init(&a, &memory_system);
+    smidgen_error error = {0};
+    char *exact = malloc(4), into[8];
+    memcpy(exact, "abcd", 4);
+    source *s = source_open_memory(&a, exact, 4, &error);
+    REQUIRE(s != NULL);
+    CHECK(s->read(s, 1, into, 3, &error) && memcmp(into, "bcd", 3) == 0);
+    CHECK(s->read(s, 4, into, 0, &error));
+    CHECK(!s->read(s, 1, into, 4, &error) && error.code == SMIDGEN_ERROR_BAD_FILE);
+    CHECK(!s->read(s, 5, into, 0, &error));
+    CHECK(!s->read(s, UINT64_MAX, into, 2, &error));
+    s->close(s);
+    free(exact);
+    arena_close(&a);
+}
+
 TEST(gguf_reads_every_value_type)
 {
     gguf_builder b = {0};
