@@ -1,7 +1,8 @@
 /* Speed of attention for the shapes of real models. Prints one JSON line a measurement:
  *   decode: bytes of keys and values read a second, beside the read bandwidth of this machine in the same
  * run; prefill: useful floating point operations a second (what causality hides is not counted), beside the
- * FMA peak. usage: attention_bench [--isa NAME] [--quick] */
+ * FMA peak. usage: attention_bench [--isa NAME] [--quick] [--only MODEL] [--cpu-time]
+ * --cpu-time: one thread, timed by the processor time that it got; for a machine that others use too. */
 #include "base/thread.h"
 #include "cpu/kv_cache.h"
 #include "cpu/ops.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct bench_shape {
     const char *model;
@@ -30,9 +32,17 @@ static float noise(uint32_t *state)
     return (float)(*state >> 8) * 0x1p-23f - 1.0f;
 }
 
+static double processor_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 typedef struct bench_job {
     attention_call call;
     int threads;
+    double (*seconds)(void);
     void *partials;
     void *scratch[64];
 } bench_job;
@@ -53,13 +63,13 @@ static void merge_items(void *context, int64_t begin, int64_t end, int index)
 /* All layers once, as a step of the model would do it; returns seconds. */
 static double run_layers(bench_job *job, cpu_pool *pool, int32_t layers)
 {
-    double start = thread_seconds();
+    double start = job->seconds();
     for (int32_t layer = 0; layer < layers; layer++) {
         job->call.layer = layer;
         cpu_pool_run(pool, run_items, job, attention_items(&job->call, job->threads), 1);
         cpu_pool_run(pool, merge_items, job, attention_merge_items(&job->call, job->threads), 4);
     }
-    return thread_seconds() - start;
+    return job->seconds() - start;
 }
 
 static void fill(kv_cache *cache, const bench_shape *shape, int32_t tokens, int32_t layers)
@@ -86,6 +96,7 @@ typedef struct bench_run {
     int threads;
     cpu_isa isa;
     double bandwidth, peak;
+    double (*seconds)(void);
 } bench_run;
 
 /* seconds: of one layer. */
@@ -128,7 +139,7 @@ static void bench_attention(const bench_run *r, kv_cache *cache, cpu_pool *pool,
         caches[t] = cache;
         positions[t] = r->depth + t;
     }
-    bench_job job = {.threads = r->threads};
+    bench_job job = {.threads = r->threads, .seconds = r->seconds};
     job.call = (attention_call){.q = q,
                                 .out = out,
                                 .q_stride = (int64_t)row,
@@ -192,16 +203,16 @@ static void read_chunk(void *context, int64_t begin, int64_t end, int index)
                      sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7]);
 }
 
-static double read_bandwidth(cpu_pool *pool)
+static double read_bandwidth(cpu_pool *pool, double (*seconds_now)(void))
 {
     void *data = memory_allocate(&memory_system, READ_BYTES);
     read_job job = {.data = data};
     double best = 1e9;
     memset(data, 1, READ_BYTES);
     for (int i = 0; i < 5; i++) {
-        double start = thread_seconds();
+        double start = seconds_now();
         cpu_pool_run(pool, read_chunk, &job, READ_BYTES / READ_CHUNK, 4);
-        double seconds = thread_seconds() - start;
+        double seconds = seconds_now() - start;
         best = seconds < best ? seconds : best;
     }
     memory_release(&memory_system, data, READ_BYTES);
@@ -210,68 +221,78 @@ static double read_bandwidth(cpu_pool *pool)
 
 /* Cycles a second, measured with a chain of dependent additions (one cycle each); floats: lanes of a
  * register. */
-static double fma_peak(int threads, cpu_isa isa)
+static double fma_peak(int threads, cpu_isa isa, double (*seconds_now)(void))
 {
     double best = 1e9;
     const int64_t rounds = 20 * 1000 * 1000;
     for (int i = 0; i < 5; i++) {
         uint64_t x = 1;
-        double start = thread_seconds();
+        double start = seconds_now();
         for (int64_t k = 0; k < rounds; k++) {
             x += (uint64_t)k;
             __asm__ volatile("" : "+r"(x));
         }
-        double seconds = thread_seconds() - start;
+        double seconds = seconds_now() - start;
         best = seconds < best ? seconds : best;
     }
     double lanes = isa == CPU_ISA_AVX512 ? 16 : isa == CPU_ISA_AVX2 ? 8 : 4;
     return (double)rounds / best * lanes * 2 * 2 * threads;
 }
 
+typedef struct bench_options {
+    cpu_isa isa;
+    bool is_quick, is_cpu_time;
+    const char *only;
+} bench_options;
+
+static bench_options parse(int argc, char **argv)
+{
+    bench_options o = {.isa = cpu_isa_choose(), .only = ""};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        o.is_quick |= strcmp(argv[i], "--quick") == 0;
+        o.is_cpu_time |= strcmp(argv[i], "--cpu-time") == 0;
+        o.only = strcmp(argv[i], "--only") == 0 ? value : o.only;
+        for (int k = CPU_ISA_SCALAR; strcmp(argv[i], "--isa") == 0 && k <= CPU_ISA_NEON; k++) {
+            bool is_it = strcmp(value, cpu_isa_name((cpu_isa)k)) == 0 && cpu_isa_supported((cpu_isa)k);
+            o.isa = is_it ? (cpu_isa)k : o.isa;
+        }
+    }
+    return o;
+}
+
+static void bench_cache(const bench_options *o, const bench_shape *s, smidgen_kv_type type)
+{
+    int32_t capacity = o->is_quick ? 2049 : 8193;
+    kv_shape shape = {s->layers, s->heads_kv, s->head_size, capacity, type, type};
+    kv_cache *cache = kv_create(&shape, &memory_system, NULL);
+    fill(cache, s, capacity, s->layers);
+    for (int threads = 1; threads <= (o->is_cpu_time ? 1 : 2); threads++) {
+        cpu_pool *pool = cpu_pool_create(threads, &memory_system);
+        bench_run run = {.shape = s, .type = type, .tokens = 1, .threads = threads, .isa = o->isa};
+        run.seconds = o->is_cpu_time ? processor_seconds : thread_seconds;
+        run.bandwidth = read_bandwidth(pool, run.seconds);
+        run.peak = fma_peak(threads, o->isa, run.seconds);
+        for (run.depth = 128; run.depth < capacity; run.depth = run.depth == 128 ? 2048 : run.depth * 4) {
+            bench_attention(&run, cache, pool, 15);
+        }
+        run.tokens = 512;
+        run.depth = 0;
+        bench_attention(&run, cache, pool, 20);
+        cpu_pool_close(pool);
+    }
+    kv_close(cache);
+}
+
 int main(int argc, char **argv)
 {
-    cpu_isa isa = cpu_isa_choose();
-    bool is_quick = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) {
-            is_quick = true;
-        }
-        for (cpu_isa k = CPU_ISA_SCALAR; i + 1 < argc && strcmp(argv[i], "--isa") == 0 && k <= CPU_ISA_NEON;
-             k++) {
-            isa = strcmp(argv[i + 1], cpu_isa_name(k)) == 0 && cpu_isa_supported(k) ? k : isa;
-        }
-    }
-    cpu_pool *pools[2] = {cpu_pool_create(1, &memory_system), cpu_pool_create(2, &memory_system)};
+    bench_options options = parse(argc, argv);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         for (int type = SMIDGEN_KV_F16; type <= SMIDGEN_KV_Q8_0; type++) {
-            const bench_shape *s = &shapes[i];
-            int32_t capacity = is_quick ? 2049 : 8193;
-            kv_shape shape = {s->layers, s->heads_kv,           s->head_size,
-                              capacity,  (smidgen_kv_type)type, (smidgen_kv_type)type};
-            kv_cache *cache = kv_create(&shape, &memory_system, NULL);
-            fill(cache, s, capacity, s->layers);
-            for (int threads = 1; threads <= 2; threads++) {
-                cpu_pool *pool = pools[threads - 1];
-                bench_run run = {s,
-                                 (smidgen_kv_type)type,
-                                 1,
-                                 128,
-                                 threads,
-                                 isa,
-                                 read_bandwidth(pool),
-                                 fma_peak(threads, isa)};
-                for (run.depth = 128; run.depth < capacity;
-                     run.depth = run.depth == 128 ? 2048 : run.depth * 4) {
-                    bench_attention(&run, cache, pool, 15);
-                }
-                run.tokens = 512;
-                run.depth = 0;
-                bench_attention(&run, cache, pool, 20);
+            if (strstr(shapes[i].model, options.only) != NULL) {
+                bench_cache(&options, &shapes[i], (smidgen_kv_type)type);
             }
-            kv_close(cache);
         }
     }
-    cpu_pool_close(pools[0]);
-    cpu_pool_close(pools[1]);
     return 0;
 }

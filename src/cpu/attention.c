@@ -237,26 +237,84 @@ static attention_source find_panels(const attention_tile *t, const attention_buf
                               kv_panel_bytes(SMIDGEN_KV_F32, call->head_size), 0};
 }
 
-static void run_tile(const attention_tile *t, const attention_buffers *b)
+/* A block of positions as one tile of rows meets it. */
+typedef struct attention_block {
+    int32_t position; /* of its first panel */
+    int begin, end;   /* visible positions, counted from there */
+    int panels,
+        whole; /* panels, and those that every row sees from their first position on; then the triangle */
+    int rows;
+} attention_block;
+
+static attention_block find_block(const attention_tile *t, int32_t position)
+{
+    attention_block k = {.position = position, .rows = (t->token_end - t->token_begin) * t->group};
+    k.begin = t->begin > position ? t->begin - position : 0;
+    k.end = t->end - position < ATTENTION_BLOCK ? t->end - position : ATTENTION_BLOCK;
+    k.panels = k.whole = (k.end + KV_PANEL - 1) / KV_PANEL;
+    int32_t last_seen = t->call->positions[t->token_begin] - position; /* by the first row */
+    if (k.rows > ROWS_DIRECT && last_seen < (k.panels - 1) * KV_PANEL) {
+        k.whole = last_seen < 0 ? 0 : last_seen / KV_PANEL + 1;
+    }
+    return k;
+}
+
+/* The first row that sees a position of panel `panel`: rows stand in the order of their positions. */
+static int first_row(const attention_tile *t, const attention_block *k, int panel)
+{
+    int32_t tokens = k->position + panel * KV_PANEL - t->call->positions[t->token_begin];
+    return panel < k->whole || tokens < 0 ? 0 : tokens * t->group;
+}
+
+static void score_block(const attention_tile *t, const attention_buffers *b, const attention_block *k)
+{
+    const int32_t size = t->call->head_size;
+    const attention_source keys = find_panels(t, b, true, k->position, k->rows, k->panels);
+    for (int panel = 0, count; panel < k->panels; panel += count) {
+        const uint8_t *panels = (const uint8_t *)keys.panels + (size_t)panel * keys.panel_bytes;
+        const int row = first_row(t, k, panel);
+        count = panel < k->whole ? k->whole : 1;
+        keys.format->scores(b->q + (int64_t)row * size, size, k->rows - row, panels, keys.panel_bytes, count,
+                            keys.ahead, b->s + row * ATTENTION_BLOCK + panel * KV_PANEL, ATTENTION_BLOCK,
+                            size);
+    }
+}
+
+static void add_values(const attention_tile *t, const attention_buffers *b, const attention_block *k)
 {
     const int32_t size = t->call->head_size, padded = kv_padded(size);
-    const int rows = (t->token_end - t->token_begin) * t->group;
+    const attention_source values = find_panels(t, b, false, k->position, k->rows, k->panels);
+    for (int panel = 0, count; panel < k->panels; panel += count) {
+        const int row = first_row(t, k, panel);
+        count = panel < k->whole ? k->whole : 1;
+        int begin = panel * KV_PANEL, end = begin + count * KV_PANEL;
+        begin = begin > k->begin ? begin : k->begin; /* slots outside [begin, end) may hold anything */
+        end = end < k->end ? end : k->end;
+        values.format->values(b->s + row * ATTENTION_BLOCK, ATTENTION_BLOCK, k->rows - row, values.panels,
+                              values.panel_bytes, begin, end, values.ahead, b->o + (int64_t)row * padded,
+                              padded, size);
+    }
+}
+
+static void run_block(const attention_tile *t, const attention_buffers *b, int32_t position)
+{
+    const int32_t padded = kv_padded(t->call->head_size);
+    const attention_block k = find_block(t, position);
+    const int columns = k.panels * KV_PANEL;
+    score_block(t, b, &k);
+    if (t->call->soft_cap > 0) {
+        cap_scores(t, b, k.rows, columns);
+    }
+    mask_scores(t, b->s, position, columns);
+    t->kernels->softmax(b->s, ATTENTION_BLOCK, k.rows, columns, b->max, b->sum, b->o, padded, padded);
+    add_values(t, b, &k);
+}
+
+static void run_tile(const attention_tile *t, const attention_buffers *b)
+{
     load_queries(t, b);
     for (int32_t p = t->begin / KV_PANEL * KV_PANEL; p < t->end; p += ATTENTION_BLOCK) {
-        int32_t positions = t->end - p < ATTENTION_BLOCK ? t->end - p : ATTENTION_BLOCK;
-        int panels = (positions + KV_PANEL - 1) / KV_PANEL, columns = panels * KV_PANEL;
-        attention_source keys = find_panels(t, b, true, p, rows, panels);
-        keys.format->scores(b->q, size, rows, keys.panels, keys.panel_bytes, panels, keys.ahead, b->s,
-                            ATTENTION_BLOCK, size);
-        if (t->call->soft_cap > 0) {
-            cap_scores(t, b, rows, columns);
-        }
-        mask_scores(t, b->s, p, columns);
-        t->kernels->softmax(b->s, ATTENTION_BLOCK, rows, columns, b->max, b->sum, b->o, padded, padded);
-        attention_source values = find_panels(t, b, false, p, rows, panels);
-        int first = t->begin > p ? t->begin - p : 0; /* slots outside [begin, end) may hold anything */
-        values.format->values(b->s, ATTENTION_BLOCK, rows, values.panels, values.panel_bytes, first,
-                              positions, values.ahead, b->o, padded, size);
+        run_block(t, b, p);
     }
 }
 

@@ -33,8 +33,9 @@ typedef struct attention_format {
 
 typedef struct attention_kernels {
     attention_format formats[KV_TYPES];
-    /* One step of the online softmax over columns [0, n), n % 16 == 0, in base 2: s becomes 2^(s - max); max
-     * and sum [rows] are brought forward, and o [rows, size] is scaled where the largest score grew. */
+    /* One step of the online softmax over columns [0, n), n % 16 == 0, in base 2: s becomes 2^(s - max). max
+     * [rows], the reference of a row, and its sum [rows] are brought forward; where the reference moves, o
+     * [rows, size] is scaled. */
     void (*softmax)(float *s, int64_t s_stride, int rows, int n, float *max, float *sum, float *o,
                     int64_t o_stride, int32_t size);
 } attention_kernels;

@@ -1,5 +1,5 @@
-"""Writes tests/data/ops/rope_vectors.h: inverse frequencies and attention factors of every kind of RoPE scaling,
-from the formulas of transformers 4.57 (modeling_rope_utils.py), evaluated in float64 with numpy.
+"""Writes tests/data/ops/rope_vectors.h: inverse frequencies and attention factors of every kind of RoPE
+scaling, from the formulas of transformers 4.57 (modeling_rope_utils.py), evaluated in float64 with numpy.
 
 usage: python3 tests/oracles/rope_vectors.py > tests/data/ops/rope_vectors.h
 """
@@ -62,7 +62,8 @@ def main():
          f".rotary_size = 16, .theta = 10000, {kind}, .factor = 8, .original_context = 64",
          llama3(1e4, 16, 8.0, 1.0, 4.0, 64))
     kind = ".scaling = ROPE_SCALING_YARN"
-    emit("yarn of Qwen", f".rotary_size = 64, .theta = 1000000, {kind}, .factor = 4, .original_context = 32768",
+    emit("yarn of Qwen",
+         f".rotary_size = 64, .theta = 1000000, {kind}, .factor = 4, .original_context = 32768",
          *yarn(1e6, 64, 4.0, 32768))
     emit("yarn, small", f".rotary_size = 16, .theta = 10000, {kind}, .factor = 16, .original_context = 32",
          *yarn(1e4, 16, 16.0, 32))
