@@ -218,8 +218,10 @@ static void check_model(const model_facts *facts)
     if (path == NULL) {
         SKIP("no %s in $SMIDGEN_MODELS", facts->name);
     }
+    failing_allocator f;
+    failing_allocator_bind(&f, UINT64_MAX);
     arena a;
-    arena_init(&a, &memory_system);
+    arena_init(&a, &f.base);
     smidgen_error error = {0};
     source *s = source_open_file(&a, path, &error);
     REQUIRE(s != NULL);
@@ -241,8 +243,16 @@ static void check_model(const model_facts *facts)
     REQUIRE(t != NULL);
     CHECK_EQUAL(t->shape[0], facts->vocabulary);
     CHECK_EQUAL(t->shape[1], facts->hidden);
+    /* The tensors' data begin where the header ends. */
+    uint64_t header_bytes = UINT64_MAX;
+    for (uint64_t i = 0; i < gguf_tensor_count(g); i++) {
+        const gguf_tensor *other = gguf_tensor_at(g, i);
+        header_bytes = other->offset < header_bytes ? other->offset : header_bytes;
+    }
+    CHECK((uint64_t)f.peak_bytes < 4 * header_bytes && f.calls < 64);
     s->close(s);
     arena_close(&a);
+    CHECK_EQUAL(f.live_blocks, 0);
 }
 
 TEST(gguf_reads_the_header_of_smollm2)
