@@ -1,5 +1,5 @@
-/* Owns the building of automata: nodes, fragments in Thompson's manner, characters as UTF-8 byte ranges. Refuses to grow past
- * the limits; failure sticks, and building goes on harmlessly on node 0. */
+/* Owns the building of automata: nodes, fragments in Thompson's manner, characters as UTF-8 byte ranges.
+ * Refuses to grow past the limits; failure sticks, and building goes on harmlessly on node 0. */
 #include "generate/automaton.h"
 
 #include <string.h>
@@ -133,7 +133,8 @@ fragment automaton_bytes(automaton *a, uint8_t low, uint8_t high)
 fragment automaton_call(automaton *a, int32_t rule)
 {
     int32_t last = jump_new(a, -1, -1);
-    return (fragment){node_new(a, (automaton_node){.kind = AUTOMATON_CALL, .next = last, .other = rule}), last};
+    return (fragment){node_new(a, (automaton_node){.kind = AUTOMATON_CALL, .next = last, .other = rule}),
+                      last};
 }
 
 fragment automaton_text(automaton *a, const char *text, size_t size_bytes)
@@ -141,7 +142,9 @@ fragment automaton_text(automaton *a, const char *text, size_t size_bytes)
     int32_t last = jump_new(a, -1, -1), next = last;
     for (size_t i = size_bytes; i-- > 0 && a->failure == SMIDGEN_ERROR_NONE;) {
         uint8_t byte = (uint8_t)text[i];
-        next = node_new(a, (automaton_node){.kind = AUTOMATON_BYTES, .low = byte, .high = byte, .next = next, .other = -1});
+        next = node_new(
+            a,
+            (automaton_node){.kind = AUTOMATON_BYTES, .low = byte, .high = byte, .next = next, .other = -1});
     }
     return (fragment){next, last};
 }
@@ -195,7 +198,8 @@ fragment automaton_words(automaton *a, automaton_word *words, size_t count, int3
     for (size_t i = 0; i < count && a->failure == SMIDGEN_ERROR_NONE; i++) {
         const automaton_word *word = &words[i];
         size_t shared = 0;
-        while (i > 0 && shared < word->size && shared < word[-1].size && word->bytes[shared] == word[-1].bytes[shared]) {
+        while (i > 0 && shared < word->size && shared < word[-1].size &&
+               word->bytes[shared] == word[-1].bytes[shared]) {
             shared++;
         }
         if (i > 0 && shared == word->size && shared == word[-1].size) {
@@ -211,7 +215,8 @@ fragment automaton_words(automaton *a, automaton_word *words, size_t count, int3
     return (fragment){path[0], last};
 }
 
-/* ---------------------------------------------------------------------------------------------- repetition */
+/* ---------------------------------------------------------------------------------------------- repetition
+ */
 
 /* One byte range or one call: cheap to write again. */
 static bool is_simple(const automaton *a, fragment f)
@@ -222,7 +227,8 @@ static bool is_simple(const automaton *a, fragment f)
 
 static fragment copy_simple(automaton *a, automaton_node node)
 {
-    return node.kind == AUTOMATON_CALL ? automaton_call(a, node.other) : automaton_bytes(a, node.low, node.high);
+    return node.kind == AUTOMATON_CALL ? automaton_call(a, node.other)
+                                       : automaton_bytes(a, node.low, node.high);
 }
 
 static fragment repeat_any(automaton *a, fragment f)
@@ -280,7 +286,8 @@ fragment automaton_repeat(automaton *a, fragment f, int64_t min, int64_t max)
     return (fragment){whole.first, end};
 }
 
-/* ---------------------------------------------------------------------------------------------- characters */
+/* ---------------------------------------------------------------------------------------------- characters
+ */
 
 size_t code_ranges_sort(code_range *ranges, size_t count)
 {
@@ -336,27 +343,33 @@ static int32_t class_tail(class_builder *b, int count)
     int32_t next = b->last;
     for (int i = 0; i < count; i++) {
         if (b->tail[i] < 0) {
-            b->tail[i] = node_new(b->a, (automaton_node){.kind = AUTOMATON_BYTES, .low = 0x80, .high = 0xBF,
-                                                         .next = next, .other = -1});
+            b->tail[i] = node_new(
+                b->a, (automaton_node){
+                          .kind = AUTOMATON_BYTES, .low = 0x80, .high = 0xBF, .next = next, .other = -1});
         }
         next = b->tail[i];
     }
     return next;
 }
 
-/* One alternative: all characters from low to high, whose encodings differ only as a product of byte ranges. */
+/* One alternative: all characters from low to high, whose encodings differ only as a product of byte ranges.
+ */
 static void class_add_product(class_builder *b, uint32_t low, uint32_t high)
 {
     char from[4], to[4];
     int size = (int)utf8_encode(low, from), full = 0;
     utf8_encode(high, to);
-    while (full < size - 1 && (uint8_t)from[size - 1 - full] == 0x80 && (uint8_t)to[size - 1 - full] == 0xBF) {
+    while (full < size - 1 && (uint8_t)from[size - 1 - full] == 0x80 &&
+           (uint8_t)to[size - 1 - full] == 0xBF) {
         full++;
     }
     int32_t next = class_tail(b, full);
     for (int i = size - 1 - full; i >= 0; i--) {
-        next = node_new(b->a, (automaton_node){.kind = AUTOMATON_BYTES, .low = (uint8_t)from[i],
-                                               .high = (uint8_t)to[i], .next = next, .other = -1});
+        next = node_new(b->a, (automaton_node){.kind = AUTOMATON_BYTES,
+                                               .low = (uint8_t)from[i],
+                                               .high = (uint8_t)to[i],
+                                               .next = next,
+                                               .other = -1});
     }
     b->first = b->first < 0 ? next : jump_new(b->a, next, b->first);
 }
@@ -375,7 +388,9 @@ static void class_add_range(class_builder *b, uint32_t low, uint32_t high, int c
             if ((r.low & ~mask) == (r.high & ~mask)) {
                 continue;
             }
-            uint32_t cut = (r.low & mask) != 0 ? (r.low | mask) + 1 : (r.high & mask) != mask ? r.high & ~mask : 0;
+            uint32_t cut = (r.low & mask) != 0       ? (r.low | mask) + 1
+                           : (r.high & mask) != mask ? r.high & ~mask
+                                                     : 0;
             if (cut != 0) {
                 stack[depth++] = (code_range){cut, r.high};
                 stack[depth++] = (code_range){r.low, cut - 1};
@@ -393,7 +408,8 @@ fragment automaton_class(automaton *a, code_range *ranges, size_t count)
     static const struct {
         uint32_t low, high;
         int continuation_bytes;
-    } lengths[] = {{0, 0x7F, 0}, {0x80, 0x7FF, 1}, {0x800, 0xD7FF, 2}, {0xE000, 0xFFFF, 2}, {0x10000, 0x10FFFF, 3}};
+    } lengths[] = {
+        {0, 0x7F, 0}, {0x80, 0x7FF, 1}, {0x800, 0xD7FF, 2}, {0xE000, 0xFFFF, 2}, {0x10000, 0x10FFFF, 3}};
     count = code_ranges_sort(ranges, count);
     class_builder b = {a, jump_new(a, -1, -1), -1, {-1, -1, -1}};
     for (size_t i = 0; i < count && a->failure == SMIDGEN_ERROR_NONE; i++) {

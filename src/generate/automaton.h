@@ -1,5 +1,6 @@
-/* The pushdown automaton that grammars and schemas compile to: rules made of nodes over bytes, and the operations that build
- * them. Characters are UTF-8 byte ranges from the start, so that a token may end inside a character. Internal. */
+/* The pushdown automaton that grammars and schemas compile to: rules made of nodes over bytes, and the
+ * operations that build them. Characters are UTF-8 byte ranges from the start, so that a token may end inside
+ * a character. Internal. */
 #ifndef GENERATE_AUTOMATON_H
 #define GENERATE_AUTOMATON_H
 
@@ -34,14 +35,15 @@ typedef struct automaton_rule {
 typedef struct automaton {
     const smidgen_allocator *allocator;
     automaton_node *nodes; /* [node_count] */
-    uint16_t *need;        /* [node_count] calls within calls that completing the rule from here takes; NEED_NONE: never */
+    uint16_t *
+        need; /* [node_count] calls within calls that completing the rule from here takes; NEED_NONE: never */
     automaton_rule *rules; /* [rule_count] */
     int32_t node_count, node_capacity, rule_count, rule_capacity;
-    uint8_t byte_class[256];       /* bytes that no node tells apart share a class */
-    uint8_t class_byte[256];       /* [class_count] one byte of each class */
+    uint8_t byte_class[256]; /* bytes that no node tells apart share a class */
+    uint8_t class_byte[256]; /* [class_count] one byte of each class */
     int32_t class_count;
-    int32_t owner;                 /* of rules made by repetition */
-    smidgen_error_code failure;    /* NONE, OUT_OF_MEMORY or LIMIT; sticky: everything after it is harmless */
+    int32_t owner;              /* of rules made by repetition */
+    smidgen_error_code failure; /* NONE, OUT_OF_MEMORY or LIMIT; sticky: everything after it is harmless */
 } automaton;
 
 /* A piece of a rule: from node `first` to node `last`, a jump to nowhere yet. */
@@ -75,7 +77,8 @@ fragment automaton_optional(automaton *a, fragment f);
 /* min to max times; max < 0: any number. f may not be used afterwards. */
 fragment automaton_repeat(automaton *a, fragment f, int64_t min, int64_t max);
 
-/* For shapes that are no tree: a node without a way out; one more way out of it; the open end of f leads to `to`. */
+/* For shapes that are no tree: a node without a way out; one more way out of it; the open end of f leads to
+ * `to`. */
 int32_t automaton_node_new(automaton *a);
 void automaton_add(automaton *a, int32_t node, int32_t to);
 void automaton_connect(automaton *a, fragment f, int32_t to);
@@ -91,8 +94,9 @@ size_t code_ranges_sort(code_range *ranges, size_t count);
 /* The complement of sorted ranges within 0..0x10FFFF into out [count + 1]; returns their number. */
 size_t code_ranges_invert(const code_range *ranges, size_t count, code_range *out);
 
-/* Analyses the finished automaton (every rule defined): nullable rules, ranks, needs, byte classes. Linear. Returns false
- * with *left_recursive = a rule of a cycle that reads nothing, or -1 where memory failed (failure is set). */
+/* Analyses the finished automaton (every rule defined): nullable rules, ranks, needs, byte classes. Linear.
+ * Returns false with *left_recursive = a rule of a cycle that reads nothing, or -1 where memory failed
+ * (failure is set). */
 bool automaton_finish(automaton *a, int32_t *left_recursive);
 /* Whether the rule can ever be completed within AUTOMATON_DEPTH_MAX. */
 bool automaton_is_productive(const automaton *a, int32_t rule);

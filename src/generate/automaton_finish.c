@@ -1,5 +1,5 @@
-/* Owns the analysis of a finished automaton. Everything is a walk over reversed edges or an explicit stack: linear in the
- * nodes, no recursion. */
+/* Owns the analysis of a finished automaton. Everything is a walk over reversed edges or an explicit stack:
+ * linear in the nodes, no recursion. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -12,10 +12,12 @@ typedef struct reverse {
     int32_t *starts;           /* [node_count] the rule that begins here, or -1 */
 } reverse;
 
-/* Paths through plain jumps are shortened, so that a call before the end of a rule has next == an accept node. */
+/* Paths through plain jumps are shortened, so that a call before the end of a rule has next == an accept
+ * node. */
 static int32_t skip_jumps(const automaton *a, int32_t node)
 {
-    while (node >= 0 && a->nodes[node].kind == AUTOMATON_JUMP && a->nodes[node].other < 0 && a->nodes[node].next >= 0) {
+    while (node >= 0 && a->nodes[node].kind == AUTOMATON_JUMP && a->nodes[node].other < 0 &&
+           a->nodes[node].next >= 0) {
         node = a->nodes[node].next;
     }
     return node;
@@ -43,7 +45,8 @@ static bool reverse_init(reverse *r, const automaton *a, arena *memory)
     r->calls_at = arena_array(memory, rules + 2, sizeof(int32_t));
     r->calls = arena_array(memory, nodes, sizeof(int32_t));
     r->starts = arena_array(memory, nodes, sizeof(int32_t));
-    if (r->into_at == NULL || r->into == NULL || r->calls_at == NULL || r->calls == NULL || r->starts == NULL) {
+    if (r->into_at == NULL || r->into == NULL || r->calls_at == NULL || r->calls == NULL ||
+        r->starts == NULL) {
         return false;
     }
     for (size_t i = 0; i < nodes; i++) {
@@ -98,7 +101,8 @@ static bool find_nullable(automaton *a, const reverse *r, arena *memory)
         for (int32_t k = r->into_at[node]; k < r->into_at[node + 1]; k++) {
             int32_t from = r->into[k];
             const automaton_node *n = &a->nodes[from];
-            bool passes = n->kind == AUTOMATON_JUMP || (n->kind == AUTOMATON_CALL && a->rules[n->other].is_nullable);
+            bool passes =
+                n->kind == AUTOMATON_JUMP || (n->kind == AUTOMATON_CALL && a->rules[n->other].is_nullable);
             if (passes && !is_empty[from]) {
                 is_empty[from] = true;
                 stack[depth++] = from;
@@ -139,7 +143,8 @@ static void need_push_call(automaton *a, need_queue *q, int32_t call)
 {
     const automaton_node *n = &a->nodes[call];
     int32_t inside = a->need[a->rules[n->other].start], after = a->need[n->next];
-    if (a->need[call] == AUTOMATON_NEED_NONE && inside != AUTOMATON_NEED_NONE && after != AUTOMATON_NEED_NONE) {
+    if (a->need[call] == AUTOMATON_NEED_NONE && inside != AUTOMATON_NEED_NONE &&
+        after != AUTOMATON_NEED_NONE) {
         need_push(q, call, inside + 1 > after ? inside + 1 : after);
     }
 }
@@ -233,8 +238,9 @@ static bool left_edges_init(left_edges *e, const automaton *a, arena *memory)
     return true;
 }
 
-/* After the sorting stopped: every rule with edges left has a predecessor with edges left or lies behind a cycle. Walking
- * forwards from a rule of the cycle stays among such rules, so the one that is met twice is on a cycle. */
+/* After the sorting stopped: every rule with edges left has a predecessor with edges left or lies behind a
+ * cycle. Walking forwards from a rule of the cycle stays among such rules, so the one that is met twice is on
+ * a cycle. */
 static int32_t find_cycle(const automaton *a, const left_edges *e, int32_t *from)
 {
     for (int32_t rule = 0; rule < a->rule_count; rule++) {

@@ -1,5 +1,6 @@
-/* Owns the reading of GBNF: rules of alternatives, sequences, groups, literals, classes, repetition. One pass, groups on a
- * stack of fixed depth. Refuses what it does not know by line and column, and left recursion by the rule's name. */
+/* Owns the reading of GBNF: rules of alternatives, sequences, groups, literals, classes, repetition. One
+ * pass, groups on a stack of fixed depth. Refuses what it does not know by line and column, and left
+ * recursion by the rule's name. */
 #include <string.h>
 
 #include "base/error.h"
@@ -15,8 +16,8 @@ typedef struct gbnf_name {
     bool is_defined;
 } gbnf_name;
 
-/* What is read of a group: the alternatives that are complete, the sequence before the last item, the last item, which a
- * repetition may still follow. */
+/* What is read of a group: the alternatives that are complete, the sequence before the last item, the last
+ * item, which a repetition may still follow. */
 typedef struct gbnf_group {
     fragment alternatives, sequence, item;
     bool has_alternatives, has_sequence, has_item;
@@ -29,14 +30,15 @@ typedef struct gbnf_parser {
     size_t size, at;
     gbnf_name *names; /* [name_count], room for AUTOMATON_RULES_MAX */
     int32_t name_count;
-    int32_t *slots;   /* [NAME_SLOTS] index of a name + 1, 0: free */
+    int32_t *slots;     /* [NAME_SLOTS] index of a name + 1, 0: free */
     gbnf_group *groups; /* [GROUPS_MAX] */
     int32_t depth;      /* of the group being read */
     code_range *ranges; /* [2 * CLASS_RANGES_MAX + 1] */
     smidgen_error *error;
 } gbnf_parser;
 
-/* ------------------------------------------------------------------------------------------------- helpers */
+/* ------------------------------------------------------------------------------------------------- helpers
+ */
 
 static bool fail_at(gbnf_parser *p, size_t at, const char *what)
 {
@@ -132,8 +134,10 @@ static bool read_hex(gbnf_parser *p, int digits, uint32_t *value)
 {
     *value = 0;
     for (int i = 0; i < digits; i++) {
-        int c = peek(p), digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                               : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int c = peek(p), digit = c >= '0' && c <= '9'   ? c - '0'
+                                 : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                 : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                        : -1;
         if (digit < 0) {
             return fail_at(p, p->at, "a hexadecimal digit is missing");
         }
@@ -285,7 +289,8 @@ static bool read_repetition(gbnf_parser *p, gbnf_group *g)
     return true;
 }
 
-/* --------------------------------------------------------------------------------------------------- rules */
+/* --------------------------------------------------------------------------------------------------- rules
+ */
 
 /* The item can no longer be repeated: it joins the sequence. */
 static void close_item(gbnf_parser *p, gbnf_group *g)

@@ -1,5 +1,5 @@
-/* Owns a grammar in use: the automaton, the place in the text, the masks of the states that were met last. Refuses what its
- * languages cannot say (gbnf.c, schema.c); after creation nothing is allocated. */
+/* Owns a grammar in use: the automaton, the place in the text, the masks of the states that were met last.
+ * Refuses what its languages cannot say (gbnf.c, schema.c); after creation nothing is allocated. */
 #include "generate/grammar.h"
 
 #include <math.h>
@@ -35,16 +35,18 @@ struct grammar {
 int32_t grammar_source_fail(const automaton *a, smidgen_error *error)
 {
     if (a->failure == SMIDGEN_ERROR_LIMIT) {
-        error_set_limit(error, SMIDGEN_ERROR_LIMIT, AUTOMATON_NODES_MAX, (uint64_t)AUTOMATON_NODES_MAX + 1,
-                        "the grammar needs more than %d rules or %d nodes; long repetitions cost one node each",
-                        AUTOMATON_RULES_MAX, AUTOMATON_NODES_MAX);
+        error_set_limit(
+            error, SMIDGEN_ERROR_LIMIT, AUTOMATON_NODES_MAX, (uint64_t)AUTOMATON_NODES_MAX + 1,
+            "the grammar needs more than %d rules or %d nodes; long repetitions cost one node each",
+            AUTOMATON_RULES_MAX, AUTOMATON_NODES_MAX);
     } else {
         error_set_memory(error, "the grammar", (uint64_t)a->node_count * sizeof(automaton_node));
     }
     return -1;
 }
 
-/* ------------------------------------------------------------------------------------------------ creation */
+/* ------------------------------------------------------------------------------------------------ creation
+ */
 
 typedef int32_t compile_function(automaton *a, const char *text, size_t size_bytes, arena *scratch,
                                  smidgen_error *error);
@@ -96,8 +98,8 @@ static grammar *create(compile_function *compile, const char *text, size_t size_
     return g;
 }
 
-grammar *grammar_from_gbnf(const char *text, size_t size_bytes, const tokenizer *t, const smidgen_allocator *allocator,
-                           smidgen_error *error)
+grammar *grammar_from_gbnf(const char *text, size_t size_bytes, const tokenizer *t,
+                           const smidgen_allocator *allocator, smidgen_error *error)
 {
     return create(gbnf_compile, text, size_bytes, t, allocator, error);
 }
@@ -126,7 +128,8 @@ void grammar_reset(grammar *g)
     g->has_ended = false;
 }
 
-/* --------------------------------------------------------------------------------------------------- masks */
+/* --------------------------------------------------------------------------------------------------- masks
+ */
 
 static void allow_range(const vocabulary_trie *v, uint64_t *bits, int32_t from, int32_t to)
 {
@@ -136,7 +139,8 @@ static void allow_range(const vocabulary_trie *v, uint64_t *bits, int32_t from, 
     }
 }
 
-/* Classes of bytes after which path[depth] stays itself: below them whole subtrees need no walk. path[depth + 1] is used. */
+/* Classes of bytes after which path[depth] stays itself: below them whole subtrees need no walk. path[depth +
+ * 1] is used. */
 static uint64_t find_loops(grammar *g, int32_t depth)
 {
     uint64_t loops = 0;
@@ -256,13 +260,15 @@ int32_t grammar_mask(grammar *g, float *logits, int32_t vocab_size)
         }
     }
     forbid(logits, known, vocab_size);
-    for (int32_t i = known; i < g->vocab_size; i++) { /* fewer logits than tokens: what cannot be chosen does not count */
+    for (int32_t i = known; i < g->vocab_size;
+         i++) { /* fewer logits than tokens: what cannot be chosen does not count */
         allowed -= (int32_t)(m->bits[i / 64] >> (i % 64) & 1);
     }
     return allowed;
 }
 
-/* ------------------------------------------------------------------------------------------------ progress */
+/* ------------------------------------------------------------------------------------------------ progress
+ */
 
 bool grammar_accept_bytes(grammar *g, const char *bytes, size_t size_bytes)
 {

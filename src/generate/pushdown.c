@@ -1,5 +1,5 @@
-/* Owns states and stacks of a running grammar, in tables of fixed size. When they are full, what cannot be reached from the
- * path in use is dropped. Refuses states past the limits below (they read as dead). */
+/* Owns states and stacks of a running grammar, in tables of fixed size. When they are full, what cannot be
+ * reached from the path in use is dropped. Refuses states past the limits below (they read as dead). */
 #include "generate/pushdown.h"
 
 #include <string.h>
@@ -14,9 +14,9 @@ enum {
     STATES_MIN = 1 << 10,
     TRANSITIONS_MAX = 1 << 20, /* states * byte classes */
     BUCKETS = 1 << 14,
-    STEP_ITEMS_MAX = 1 << 12,  /* places and callers within one step */
+    STEP_ITEMS_MAX = 1 << 12, /* places and callers within one step */
     SEEN_SLOTS = 1 << 14,
-    WORK_MAX = 1 << 25,        /* places looked at between two refills */
+    WORK_MAX = 1 << 25, /* places looked at between two refills */
     NOWHERE = -1,
 };
 
@@ -57,14 +57,14 @@ struct pushdown {
     /* one step */
     place *work, *result, *gathered; /* [STEP_ITEMS_MAX] */
     int32_t work_count, result_count;
-    place *seen;        /* [SEEN_SLOTS] */
-    uint32_t *seen_in;  /* [SEEN_SLOTS] step in which the slot was filled */
+    place *seen;       /* [SEEN_SLOTS] */
+    uint32_t *seen_in; /* [SEEN_SLOTS] step in which the slot was filled */
     uint32_t step;
-    caller *callers;    /* [STEP_ITEMS_MAX] */
+    caller *callers; /* [STEP_ITEMS_MAX] */
     int32_t caller_count;
-    int32_t *caller_heads;  /* [rule_count] */
-    int32_t *rule_by_rank;  /* [rule_count] */
-    int32_t *rank_heap;     /* [rule_count] ranks of rules that have callers */
+    int32_t *caller_heads; /* [rule_count] */
+    int32_t *rule_by_rank; /* [rule_count] */
+    int32_t *rank_heap;    /* [rule_count] ranks of rules that have callers */
     int32_t rank_count;
     bool may_end, is_full, is_too_large;
 
@@ -109,19 +109,22 @@ static int32_t places_sort(place *x, int32_t count)
     return kept;
 }
 
-/* ---------------------------------------------------------------------------------------------------- tables */
+/* ---------------------------------------------------------------------------------------------------- tables
+ */
 
 static uint32_t bucket_of(const place *x, int32_t count, bool flag)
 {
     return (uint32_t)(hash_bytes(x, (size_t)count * sizeof *x) + flag) % BUCKETS;
 }
 
-/* The set with exactly these places to return to (sorted), made where there is none; NOWHERE when the tables are full. */
+/* The set with exactly these places to return to (sorted), made where there is none; NOWHERE when the tables
+ * are full. */
 static int32_t intern_set(pushdown *p, const place *x, int32_t count)
 {
     uint32_t bucket = bucket_of(x, count, false);
     for (int32_t i = p->set_buckets[bucket]; i != NOWHERE; i = p->sets[i].chain) {
-        if (p->sets[i].count == count && memcmp(p->entries + p->sets[i].first, x, (size_t)count * sizeof *x) == 0) {
+        if (p->sets[i].count == count &&
+            memcmp(p->entries + p->sets[i].first, x, (size_t)count * sizeof *x) == 0) {
             return i;
         }
     }
@@ -253,10 +256,11 @@ static void collect(pushdown *p, int32_t *path, int32_t count)
     p->work_left -= SETS_MAX;
 }
 
-/* ------------------------------------------------------------------------------------------------------ step */
+/* ------------------------------------------------------------------------------------------------------ step
+ */
 
-/* Notes that a node is reached with a set of stacks. What could not be completed within the depth limit is left out: that
- * keeps every state alive, see AUTOMATON_DEPTH_MAX. */
+/* Notes that a node is reached with a set of stacks. What could not be completed within the depth limit is
+ * left out: that keeps every state alive, see AUTOMATON_DEPTH_MAX. */
 static void visit(pushdown *p, int32_t node, int32_t set)
 {
     if (p->sets[set].depth + p->a->need[node] > AUTOMATON_DEPTH_MAX) {
@@ -318,7 +322,8 @@ static void add_caller(pushdown *p, int32_t rule, place returns)
     p->caller_heads[rule] = p->caller_count++;
 }
 
-/* A call at the end of its rule returns to where that rule returns: lists written as recursion do not deepen stacks. */
+/* A call at the end of its rule returns to where that rule returns: lists written as recursion do not deepen
+ * stacks. */
 static void call(pushdown *p, const automaton_node *n, int32_t set)
 {
     if (p->a->nodes[n->next].kind != AUTOMATON_ACCEPT) {
@@ -330,8 +335,8 @@ static void call(pushdown *p, const automaton_node *n, int32_t set)
     }
 }
 
-/* Follows everything that reads nothing from work[*done] on. is_fresh: the stacks began within this step; their rules then do
- * not return, since the empty match was already taken beside the call. */
+/* Follows everything that reads nothing from work[*done] on. is_fresh: the stacks began within this step;
+ * their rules then do not return, since the empty match was already taken beside the call. */
 static void follow(pushdown *p, int32_t *done, bool is_fresh)
 {
     while (*done < p->work_count) {
@@ -377,7 +382,8 @@ static void step_begin(pushdown *p)
     }
 }
 
-/* Enters the rules that are called, those of lower rank first, so that all callers of a rule are known when it is entered. */
+/* Enters the rules that are called, those of lower rank first, so that all callers of a rule are known when
+ * it is entered. */
 static int32_t step_end(pushdown *p)
 {
     int32_t done = 0;
@@ -398,7 +404,8 @@ static int32_t step_end(pushdown *p)
     if (p->is_too_large) {
         return PUSHDOWN_DEAD;
     }
-    return p->is_full ? NOWHERE : intern_state(p, p->result, places_sort(p->result, p->result_count), p->may_end);
+    return p->is_full ? NOWHERE
+                      : intern_state(p, p->result, places_sort(p->result, p->result_count), p->may_end);
 }
 
 static int32_t step_try(pushdown *p, int32_t from, uint8_t byte)
@@ -432,7 +439,8 @@ int32_t pushdown_step(pushdown *p, int32_t *path, int32_t depth, uint8_t byte_cl
     return path[depth + 1];
 }
 
-/* -------------------------------------------------------------------------------------------------- creation */
+/* -------------------------------------------------------------------------------------------------- creation
+ */
 
 static bool allocate_tables(pushdown *p)
 {
@@ -459,11 +467,11 @@ static bool allocate_tables(pushdown *p)
     p->rank_heap = arena_array(m, rules, sizeof *p->rank_heap);
     p->moved_sets = arena_array(m, SETS_MAX, sizeof *p->moved_sets);
     p->moved_states = arena_array(m, states, sizeof *p->moved_states);
-    return p->sets != NULL && p->entries != NULL && p->states != NULL && p->places != NULL && p->transitions != NULL &&
-           p->set_buckets != NULL && p->state_buckets != NULL && p->work != NULL && p->result != NULL &&
-           p->gathered != NULL && p->seen != NULL && p->seen_in != NULL && p->callers != NULL &&
-           p->caller_heads != NULL && p->rule_by_rank != NULL && p->rank_heap != NULL && p->moved_sets != NULL &&
-           p->moved_states != NULL;
+    return p->sets != NULL && p->entries != NULL && p->states != NULL && p->places != NULL &&
+           p->transitions != NULL && p->set_buckets != NULL && p->state_buckets != NULL && p->work != NULL &&
+           p->result != NULL && p->gathered != NULL && p->seen != NULL && p->seen_in != NULL &&
+           p->callers != NULL && p->caller_heads != NULL && p->rule_by_rank != NULL && p->rank_heap != NULL &&
+           p->moved_sets != NULL && p->moved_states != NULL;
 }
 
 pushdown *pushdown_create(const automaton *a, int32_t root_rule, const smidgen_allocator *allocator,

@@ -1,5 +1,5 @@
-/* Owns one reply's choices: options, penalties' counts, the random generator and the grammar's place. Refuses options out
- * of range by name; never sorts the vocabulary and allocates nothing after creation. */
+/* Owns one reply's choices: options, penalties' counts, the random generator and the grammar's place. Refuses
+ * options out of range by name; never sorts the vocabulary and allocates nothing after creation. */
 #include "generate/sampler.h"
 
 #include <math.h>
@@ -24,29 +24,30 @@ struct sampler {
     smidgen_logit_bias *biases; /* [options.bias_count] */
 
     bool has_penalties;
-    int32_t *counts;       /* [vocab_size] occurrences in the window; NULL without penalties */
-    int32_t *seen;         /* [seen_count] tokens whose count is not 0 */
-    int32_t *seen_at;      /* [vocab_size] index of a token in `seen` */
-    int32_t *window;       /* [window_size] ring of the last tokens; NULL where the whole context counts */
+    int32_t *counts;  /* [vocab_size] occurrences in the window; NULL without penalties */
+    int32_t *seen;    /* [seen_count] tokens whose count is not 0 */
+    int32_t *seen_at; /* [vocab_size] index of a token in `seen` */
+    int32_t *window;  /* [window_size] ring of the last tokens; NULL where the whole context counts */
     int32_t seen_count, window_size, window_used, window_next;
 
     candidate *candidates; /* [candidate_capacity]; NULL when greedy */
     size_t candidate_capacity;
-    candidate *best;       /* [best_capacity] room for logprobs; NULL without */
+    candidate *best; /* [best_capacity] room for logprobs; NULL without */
     size_t best_capacity;
     uint64_t random[4];
     grammar *constraint; /* NULL without */
 };
 
-/* ------------------------------------------------------------------------------------------------ creation */
+/* ------------------------------------------------------------------------------------------------ creation
+ */
 
 static bool check_range(const char *name, float value, float low, float high, smidgen_error *error)
 {
     if (value >= low && value <= high) {
         return true;
     }
-    return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%s is %g, allowed are %g to %g", name, (double)value,
-                     (double)low, (double)high);
+    return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%s is %g, allowed are %g to %g", name,
+                     (double)value, (double)low, (double)high);
 }
 
 static bool check_count(const char *name, int32_t value, int32_t low, int32_t high, smidgen_error *error)
@@ -54,8 +55,8 @@ static bool check_count(const char *name, int32_t value, int32_t low, int32_t hi
     if (value >= low && value <= high) {
         return true;
     }
-    return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%s is %d, allowed are %d to %d", name, (int)value,
-                     (int)low, (int)high);
+    return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%s is %d, allowed are %d to %d", name,
+                     (int)value, (int)low, (int)high);
 }
 
 static bool check_biases(const smidgen_sampling *o, int32_t vocab_size, smidgen_error *error)
@@ -67,11 +68,13 @@ static bool check_biases(const smidgen_sampling *o, int32_t vocab_size, smidgen_
         smidgen_logit_bias b = o->biases[i];
         if (b.token < 0 || b.token >= vocab_size) {
             return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
-                             "biases[%zu].token is %d, allowed are 0 to %d", i, (int)b.token, (int)vocab_size - 1);
+                             "biases[%zu].token is %d, allowed are 0 to %d", i, (int)b.token,
+                             (int)vocab_size - 1);
         }
         if (!(b.bias < INFINITY)) {
             return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
-                             "biases[%zu].bias is %g, allowed are finite numbers and -INFINITY", i, (double)b.bias);
+                             "biases[%zu].bias is %g, allowed are finite numbers and -INFINITY", i,
+                             (double)b.bias);
         }
     }
     return true;
@@ -162,7 +165,8 @@ static bool allocate_buffers(sampler *s)
     return ok;
 }
 
-static bool compile_grammar(sampler *s, const tokenizer *t, const smidgen_allocator *allocator, smidgen_error *error)
+static bool compile_grammar(sampler *s, const tokenizer *t, const smidgen_allocator *allocator,
+                            smidgen_error *error)
 {
     const char *gbnf = s->options.grammar, *schema = s->options.json_schema;
     if (gbnf == NULL && schema == NULL) {
@@ -220,7 +224,8 @@ void sampler_close(sampler *s)
     }
 }
 
-/* ----------------------------------------------------------------------------------------------- penalties */
+/* ----------------------------------------------------------------------------------------------- penalties
+ */
 
 static void count_token(sampler *s, int32_t token)
 {
@@ -286,7 +291,8 @@ static void apply_penalties(const sampler *s, float *logits)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- choices */
+/* ------------------------------------------------------------------------------------------------- choices
+ */
 
 /* First index of `value` in logits[0..count), which contains it. */
 static int32_t find_first(const float *logits, int32_t count, float value)
@@ -329,14 +335,15 @@ static size_t keep_typical(candidate *c, size_t count, double typical_p)
         c[i].order = candidate_order_ascending(distance, candidate_id(&c[i]));
     }
     count = candidates_select_mass(c, count, typical_p * sum);
-    for (size_t i = 0; i < count; i++) { /* equal logits have equal `scaled`, so the order of logits comes back */
+    for (size_t i = 0; i < count;
+         i++) { /* equal logits have equal `scaled`, so the order of logits comes back */
         c[i].order = candidate_order(c[i].scaled, candidate_id(&c[i]));
     }
     return count;
 }
 
-/* Candidates before typical, top-p and min-p. Where only top-p or min-p follow, tokens that they would drop anyway are
- * never collected. `*mass` is the total that top-p refers to. */
+/* Candidates before typical, top-p and min-p. Where only top-p or min-p follow, tokens that they would drop
+ * anyway are never collected. `*mass` is the total that top-p refers to. */
 static size_t collect(sampler *s, const float *logits, float max, float scale, double *mass)
 {
     const smidgen_sampling *o = &s->options;
@@ -419,7 +426,8 @@ static int32_t choose_random(sampler *s, const float *logits, float max)
     return draw(s, c, count);
 }
 
-/* ------------------------------------------------------------------------------------------------ logprobs */
+/* ------------------------------------------------------------------------------------------------ logprobs
+ */
 
 static int32_t list_logprobs(sampler *s, const float *logits, float max, int32_t chosen, smidgen_logprob *out,
                              int32_t capacity)
@@ -427,7 +435,8 @@ static int32_t list_logprobs(sampler *s, const float *logits, float max, int32_t
     if (capacity <= 0) {
         return 0;
     }
-    double log_sum = isinf(max) ? 0.0 : sampler_log(sampler_sum_exp(logits, (size_t)s->vocab_size, max, 1.0f));
+    double log_sum =
+        isinf(max) ? 0.0 : sampler_log(sampler_sum_exp(logits, (size_t)s->vocab_size, max, 1.0f));
     double log_chosen = isinf(max) ? 0.0 : (double)logits[chosen] - (double)max - log_sum;
     out[0] = (smidgen_logprob){chosen, (float)log_chosen};
     int32_t listed = 1;
@@ -447,7 +456,8 @@ static int32_t list_logprobs(sampler *s, const float *logits, float max, int32_t
     return listed;
 }
 
-int32_t sampler_choose(sampler *s, float *logits, smidgen_logprob *alternatives, int32_t capacity, int32_t *count)
+int32_t sampler_choose(sampler *s, float *logits, smidgen_logprob *alternatives, int32_t capacity,
+                       int32_t *count)
 {
     if (count != NULL) {
         *count = 0;

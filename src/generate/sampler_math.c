@@ -1,5 +1,5 @@
-/* Owns the arithmetic of sampling over whole vocabularies. Everything here is in fixed lanes and a fixed order: a compiler
- * may use vectors of any width, the result has the same bits. */
+/* Owns the arithmetic of sampling over whole vocabularies. Everything here is in fixed lanes and a fixed
+ * order: a compiler may use vectors of any width, the result has the same bits. */
 #include "generate/sampler_math.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* Owns selection: quickselect by count or by mass, top-k through a rising threshold, heap sort of the few that are left.
- * Pivots come from a generator with a fixed start, so that the result never depends on anything but the input. */
+/* Owns selection: quickselect by count or by mass, top-k through a rising threshold, heap sort of the few
+ * that are left. Pivots come from a generator with a fixed start, so that the result never depends on
+ * anything but the input. */
 #include "generate/sampler_select.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Owns the JSON schema compiler's frame: lists of schemas, the queue of rules, references, composition, types. Refuses every
- * keyword that it cannot honour, by name and JSON pointer. */
+/* Owns the JSON schema compiler's frame: lists of schemas, the queue of rules, references, composition,
+ * types. Refuses every keyword that it cannot honour, by name and JSON pointer. */
 #include "generate/schema.h"
 
 #include <stdarg.h>
@@ -12,9 +12,11 @@
 
 enum { ENTRIES_MAX = AUTOMATON_RULES_MAX, SLOTS = 1 << 15 };
 
-/* -------------------------------------------------------------------------------------------------- errors */
+/* -------------------------------------------------------------------------------------------------- errors
+ */
 
-/* JSON pointer of a value inside the document, found by search: errors are rare, paths kept everywhere are not. */
+/* JSON pointer of a value inside the document, found by search: errors are rare, paths kept everywhere are
+ * not. */
 static void write_pointer(const json_value *root, const json_value *target, char *out, size_t capacity)
 {
     json_iterator stack[SCHEMA_NESTING_MAX];
@@ -144,7 +146,8 @@ static bool list_push(schema_compiler *c, schema_list *list, const json_value *s
     if (list->count == SCHEMA_MEMBERS_MAX) {
         c->has_failed = true;
         return error_set_limit(c->error, SMIDGEN_ERROR_LIMIT, SCHEMA_MEMBERS_MAX, SCHEMA_MEMBERS_MAX + 1,
-                               "JSON schema: more than %d schemas apply to one value at once", SCHEMA_MEMBERS_MAX);
+                               "JSON schema: more than %d schemas apply to one value at once",
+                               SCHEMA_MEMBERS_MAX);
     }
     list->items[list->count++] = (schema_member){schema, taken};
     return true;
@@ -258,7 +261,8 @@ fragment schema_raw_character(schema_compiler *c)
 
 fragment schema_quoted(schema_compiler *c, fragment inside)
 {
-    return automaton_then(c->a, automaton_then(c->a, schema_literal(c, "\""), inside), schema_literal(c, "\""));
+    return automaton_then(c->a, automaton_then(c->a, schema_literal(c, "\""), inside),
+                          schema_literal(c, "\""));
 }
 
 /* ----------------------------------------------------------------------------------------------- one list */
@@ -266,9 +270,9 @@ fragment schema_quoted(schema_compiler *c, fragment inside)
 static bool check_keywords(schema_compiler *c, const json_value *schema)
 {
     static const char *const known[] = {
-        "type", "properties", "required", "additionalProperties", "items", "prefixItems", "enum", "const", "anyOf",
-        "oneOf", "allOf", "$ref", "minLength", "maxLength", "pattern", "format", "minimum", "maximum",
-        "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems",
+        "type", "properties", "required", "additionalProperties", "items", "prefixItems", "enum", "const",
+        "anyOf", "oneOf", "allOf", "$ref", "minLength", "maxLength", "pattern", "format", "minimum",
+        "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems",
         /* these only tell people something */
         "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples",
         "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType"};
@@ -290,8 +294,9 @@ static uint32_t type_of_name(const json_value *name)
     static const struct {
         const char *name;
         uint32_t type;
-    } rows[] = {{"null", SCHEMA_NULL}, {"boolean", SCHEMA_BOOLEAN}, {"integer", SCHEMA_INTEGER},
-                {"number", SCHEMA_INTEGER | SCHEMA_FRACTION}, {"string", SCHEMA_STRING}, {"array", SCHEMA_ARRAY},
+    } rows[] = {{"null", SCHEMA_NULL},       {"boolean", SCHEMA_BOOLEAN},
+                {"integer", SCHEMA_INTEGER}, {"number", SCHEMA_INTEGER | SCHEMA_FRACTION},
+                {"string", SCHEMA_STRING},   {"array", SCHEMA_ARRAY},
                 {"object", SCHEMA_OBJECT}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (json_is_string(name, rows[i].name)) {
@@ -413,7 +418,8 @@ static bool compile_entry(schema_compiler *c, schema_entry e)
     return c->a->failure == SMIDGEN_ERROR_NONE;
 }
 
-/* --------------------------------------------------------------------------------------------------- whole */
+/* --------------------------------------------------------------------------------------------------- whole
+ */
 
 static void define_shared(schema_compiler *c)
 {
@@ -421,14 +427,18 @@ static void define_shared(schema_compiler *c)
     c->space = automaton_rule_new(a);
     c->character = automaton_rule_new(a);
     c->string = automaton_rule_new(a);
-    fragment line = automaton_then(a, schema_literal(c, "\n"), automaton_repeat(a, automaton_bytes(a, ' ', ' '), 0, 20));
+    fragment line =
+        automaton_then(a, schema_literal(c, "\n"), automaton_repeat(a, automaton_bytes(a, ' ', ' '), 0, 20));
     automaton_define(a, c->space, automaton_optional(a, automaton_either(a, schema_literal(c, " "), line)));
 
     /* half of a surrogate pair alone is no text: such escapes come in pairs */
     fragment plain = automaton_then(a, schema_bytes(c, "09ACEFacef"), schema_hex(c, 3));
-    fragment low = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "07")), schema_hex(c, 2));
-    fragment first = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "89ABab")), schema_hex(c, 2));
-    fragment second = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "CFcf")), schema_hex(c, 2));
+    fragment low = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "07")),
+                                  schema_hex(c, 2));
+    fragment first = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "89ABab")),
+                                    schema_hex(c, 2));
+    fragment second = automaton_then(a, automaton_then(a, schema_bytes(c, "DDdd"), schema_bytes(c, "CFcf")),
+                                     schema_hex(c, 2));
     fragment pair = automaton_then(a, automaton_then(a, first, schema_literal(c, "\\u")), second);
     fragment unicode = automaton_either(a, plain, automaton_either(a, low, pair));
     unicode = automaton_then(a, schema_literal(c, "u"), unicode);
@@ -483,7 +493,8 @@ static int32_t compile(schema_compiler *c)
     return c->a->failure != SMIDGEN_ERROR_NONE ? grammar_source_fail(c->a, c->error) : finish(c, root);
 }
 
-int32_t schema_compile(automaton *a, const char *text, size_t size_bytes, arena *scratch, smidgen_error *error)
+int32_t schema_compile(automaton *a, const char *text, size_t size_bytes, arena *scratch,
+                       smidgen_error *error)
 {
     smidgen_error own = {0};
     json_document *document = json_parse(text, size_bytes, "the JSON schema", scratch->allocator, &own);

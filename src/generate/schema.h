@@ -1,5 +1,6 @@
-/* The parts of the JSON schema compiler. A value must satisfy a list of schemas at once (a conjunction): allOf and $ref make it
- * longer, and each list that is met becomes one rule, compiled when its turn comes, so that nothing recurses. Internal. */
+/* The parts of the JSON schema compiler. A value must satisfy a list of schemas at once (a conjunction):
+ * allOf and $ref make it longer, and each list that is met becomes one rule, compiled when its turn comes, so
+ * that nothing recurses. Internal. */
 #ifndef GENERATE_SCHEMA_H
 #define GENERATE_SCHEMA_H
 
@@ -8,16 +9,22 @@
 #include "generate/automaton.h"
 
 enum {
-    SCHEMA_MEMBERS_MAX = 64,     /* schemas that one value must satisfy at once */
+    SCHEMA_MEMBERS_MAX = 64, /* schemas that one value must satisfy at once */
     SCHEMA_PROPERTIES_MAX = 4096,
-    SCHEMA_NESTING_MAX = 128,    /* of the schema's own JSON */
-    SCHEMA_TAKEN_ANY = 1,        /* anyOf of the member was replaced by one of its branches */
+    SCHEMA_NESTING_MAX = 128, /* of the schema's own JSON */
+    SCHEMA_TAKEN_ANY = 1,     /* anyOf of the member was replaced by one of its branches */
     SCHEMA_TAKEN_ONE = 2,
 };
 
 typedef enum schema_type {
-    SCHEMA_NULL = 1, SCHEMA_BOOLEAN = 2, SCHEMA_INTEGER = 4, SCHEMA_FRACTION = 8, SCHEMA_STRING = 16, SCHEMA_ARRAY = 32,
-    SCHEMA_OBJECT = 64, SCHEMA_ANY = 127,
+    SCHEMA_NULL = 1,
+    SCHEMA_BOOLEAN = 2,
+    SCHEMA_INTEGER = 4,
+    SCHEMA_FRACTION = 8,
+    SCHEMA_STRING = 16,
+    SCHEMA_ARRAY = 32,
+    SCHEMA_OBJECT = 64,
+    SCHEMA_ANY = 127,
 } schema_type;
 
 typedef struct schema_member {
@@ -44,7 +51,7 @@ typedef struct schema_compiler {
     const json_value *root;
     schema_entry *entries; /* [entry_count] those from `next_entry` on wait to be compiled */
     int32_t entry_count, next_entry;
-    int32_t *slots;        /* hash table over entries: index + 1 */
+    int32_t *slots;                   /* hash table over entries: index + 1 */
     int32_t space, character, string; /* rules that everything shares */
 } schema_compiler;
 
@@ -81,9 +88,10 @@ bool schema_types(schema_compiler *c, const json_value *schema, uint32_t *types)
 /* The schema that $ref names, or NULL with the error set. */
 const json_value *schema_resolve(schema_compiler *c, const json_value *schema);
 
-/* A regular expression as JSON Schema's `pattern` has it (found anywhere unless anchored), matched against the text of a
- * string and written as its inside. */
-bool schema_pattern(schema_compiler *c, const json_value *where, const char *text, size_t size_bytes, fragment *f);
+/* A regular expression as JSON Schema's `pattern` has it (found anywhere unless anchored), matched against
+ * the text of a string and written as its inside. */
+bool schema_pattern(schema_compiler *c, const json_value *where, const char *text, size_t size_bytes,
+                    fragment *f);
 
 /* Compact JSON text of a value; false without memory or past SCHEMA_NESTING_MAX (error set). */
 bool schema_write(schema_compiler *c, const json_value *value, automaton_word *text);

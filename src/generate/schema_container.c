@@ -1,5 +1,5 @@
-/* Owns objects and arrays of JSON schemas: order of properties, optional ones, further keys, lengths. Refuses more than
- * SCHEMA_PROPERTIES_MAX properties. */
+/* Owns objects and arrays of JSON schemas: order of properties, optional ones, further keys, lengths. Refuses
+ * more than SCHEMA_PROPERTIES_MAX properties. */
 #include <string.h>
 
 #include "base/error.h"
@@ -17,10 +17,11 @@ typedef struct property_set {
     size_t count;
 } property_set;
 
-/* ---------------------------------------------------------------------------------------------- properties */
+/* ---------------------------------------------------------------------------------------------- properties
+ */
 
-static bool add_property(schema_compiler *c, property_set *set, const json_value *where, const char *key, size_t size,
-                         bool is_required)
+static bool add_property(schema_compiler *c, property_set *set, const json_value *where, const char *key,
+                         size_t size, bool is_required)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->items[i].size == size && memcmp(set->items[i].key, key, size) == 0) {
@@ -33,7 +34,8 @@ static bool add_property(schema_compiler *c, property_set *set, const json_value
     }
     if (set->count == SCHEMA_PROPERTIES_MAX) {
         c->has_failed = true;
-        return error_set_limit(c->error, SMIDGEN_ERROR_LIMIT, SCHEMA_PROPERTIES_MAX, SCHEMA_PROPERTIES_MAX + 1,
+        return error_set_limit(c->error, SMIDGEN_ERROR_LIMIT, SCHEMA_PROPERTIES_MAX,
+                               SCHEMA_PROPERTIES_MAX + 1,
                                "JSON schema: an object has more than %d properties", SCHEMA_PROPERTIES_MAX);
     }
     set->items[set->count++] = (property){.key = key, .size = size, .is_required = is_required};
@@ -112,10 +114,10 @@ typedef struct key_branch {
     int32_t node;
 } key_branch;
 
-/* Ways out of one node of the trie of names: to the next characters of names, to any other character and then freedom, and
- * to the end where no name ends here. Pushes the branches that follow. */
-static void add_branch(schema_compiler *c, const automaton_word *names, key_branch b, int32_t freedom, int32_t end,
-                       key_branch *stack, size_t *depth, code_range *taken)
+/* Ways out of one node of the trie of names: to the next characters of names, to any other character and then
+ * freedom, and to the end where no name ends here. Pushes the branches that follow. */
+static void add_branch(schema_compiler *c, const automaton_word *names, key_branch b, int32_t freedom,
+                       int32_t end, key_branch *stack, size_t *depth, code_range *taken)
 {
     size_t count = 0, i = b.from;
     bool is_name = i < b.to && names[i].size == b.at;
@@ -171,7 +173,8 @@ static bool other_key(schema_compiler *c, const property_set *set, fragment *key
         return schema_fail_memory(c);
     }
     automaton_words(c->a, names, count, path); /* for its sorting; the nodes stay unused */
-    int32_t begin = automaton_node_new(c->a), end = automaton_node_new(c->a), freedom = automaton_node_new(c->a);
+    int32_t begin = automaton_node_new(c->a), end = automaton_node_new(c->a),
+            freedom = automaton_node_new(c->a);
     fragment any = schema_raw_character(c);
     automaton_connect(c->a, any, freedom);
     automaton_add(c->a, freedom, any.first);
@@ -229,7 +232,8 @@ static bool named_pair(schema_compiler *c, const schema_entry *e, const property
     return true;
 }
 
-/* Pairs in order. Two chains of nodes run side by side: `first` has written nothing yet, `more` needs a comma. */
+/* Pairs in order. Two chains of nodes run side by side: `first` has written nothing yet, `more` needs a
+ * comma. */
 bool schema_object(schema_compiler *c, const schema_entry *e, fragment *f)
 {
     automaton *a = c->a;
@@ -242,7 +246,8 @@ bool schema_object(schema_compiler *c, const schema_entry *e, fragment *f)
     if (other >= 0) {
         more = automaton_node_new(a);
         first = automaton_node_new(a);
-        fragment again = automaton_then(a, comma(c), automaton_call(a, other)), once = automaton_call(a, other);
+        fragment again = automaton_then(a, comma(c), automaton_call(a, other)),
+                 once = automaton_call(a, other);
         automaton_connect(a, again, more);
         automaton_connect(a, once, more);
         automaton_add(a, more, again.first);
@@ -256,7 +261,8 @@ bool schema_object(schema_compiler *c, const schema_entry *e, fragment *f)
             return false;
         }
         if (rule >= 0) {
-            fragment next = automaton_then(a, comma(c), automaton_call(a, rule)), begin = automaton_call(a, rule);
+            fragment next = automaton_then(a, comma(c), automaton_call(a, rule)),
+                     begin = automaton_call(a, rule);
             automaton_connect(a, next, more);
             automaton_connect(a, begin, more);
             automaton_add(a, with_comma, next.first);

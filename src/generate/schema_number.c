@@ -1,5 +1,6 @@
-/* Owns numbers of JSON schemas: at most 16 digits before and after the point, bounds as digit patterns. Refuses bounds past
- * 10^18. Fractions between bounds are offered only where the whole unit interval fits, with 6 digits. */
+/* Owns numbers of JSON schemas: at most 16 digits before and after the point, bounds as digit patterns.
+ * Refuses bounds past 10^18. Fractions between bounds are offered only where the whole unit interval fits,
+ * with 6 digits. */
 #include <math.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static fragment digits(schema_compiler *c, int64_t min, int64_t max)
 
 static fragment digit_range(schema_compiler *c, int low, int high)
 {
-    return low > high ? automaton_never(c->a) : automaton_bytes(c->a, (uint8_t)('0' + low), (uint8_t)('0' + high));
+    return low > high ? automaton_never(c->a)
+                      : automaton_bytes(c->a, (uint8_t)('0' + low), (uint8_t)('0' + high));
 }
 
 /* ------------------------------------------------------------------------------------------ whole numbers */
@@ -126,7 +128,8 @@ static bool read_bound(schema_compiler *c, const json_value *schema, const char 
     if (!(fabs(x) <= 1e18)) {
         return schema_fail(c, schema, "%s must be a number between -1e18 and 1e18", key);
     }
-    bool is_open = key[0] == 'e', is_low = strcmp(is_open ? key + 9 : key, is_open ? "Minimum" : "minimum") == 0;
+    bool is_open = key[0] == 'e',
+         is_low = strcmp(is_open ? key + 9 : key, is_open ? "Minimum" : "minimum") == 0;
     int64_t whole = json_integer(value, (int64_t)(is_low ? ceil(x) : floor(x)));
     bool is_whole = json_integer(value, INT64_MIN) != INT64_MIN || (double)whole == x;
     whole += is_open && is_whole ? (is_low ? 1 : -1) : 0;
@@ -172,14 +175,17 @@ static int64_t clamp_unit(double x)
     return (int64_t)(x < -1e9 ? -1e9 : x > 1e9 ? 1e9 : x);
 }
 
-/* n.ddd for every n >= 0 whose interval [n, n + 1) lies inside the bounds, and -n.ddd for every (-n - 1, -n]. */
+/* n.ddd for every n >= 0 whose interval [n, n + 1) lies inside the bounds, and -n.ddd for every (-n - 1, -n].
+ */
 static fragment bounded_fractions(schema_compiler *c, const number_bounds *b)
 {
     automaton *a = c->a;
     double low = b->has_low ? b->low : -1e9, high = b->has_high ? b->high : 1e9;
-    int64_t least = clamp_unit(b->is_low_open ? floor(low) + 1 : ceil(low)), greatest = clamp_unit(floor(high) - 1);
+    int64_t least = clamp_unit(b->is_low_open ? floor(low) + 1 : ceil(low)),
+            greatest = clamp_unit(floor(high) - 1);
     fragment f = range(c, least > 0 ? least : 0, greatest);
-    int64_t nearest = clamp_unit(b->is_high_open ? floor(-high) + 1 : ceil(-high)), farthest = clamp_unit(-ceil(low) - 1);
+    int64_t nearest = clamp_unit(b->is_high_open ? floor(-high) + 1 : ceil(-high)),
+            farthest = clamp_unit(-ceil(low) - 1);
     fragment negative = range(c, nearest > 0 ? nearest : 0, farthest);
     f = automaton_either(a, f, automaton_then(a, schema_literal(c, "-"), negative));
     f = automaton_then(a, f, schema_literal(c, "."));
@@ -193,7 +199,8 @@ static fragment free_number(schema_compiler *c)
     fragment whole = automaton_either(a, schema_literal(c, "0"), many);
     whole = automaton_then(a, automaton_optional(a, schema_literal(c, "-")), whole);
     fragment fraction = automaton_then(a, schema_literal(c, "."), digits(c, 1, DIGITS_OPEN));
-    fragment exponent = automaton_then(a, schema_bytes(c, "EEee"), automaton_optional(a, schema_bytes(c, "++--")));
+    fragment exponent =
+        automaton_then(a, schema_bytes(c, "EEee"), automaton_optional(a, schema_bytes(c, "++--")));
     exponent = automaton_then(a, exponent, digits(c, 1, 2));
     whole = automaton_then(a, whole, automaton_optional(a, fraction));
     return automaton_then(a, whole, automaton_optional(a, exponent));

@@ -1,6 +1,6 @@
-/* Owns regular expressions of JSON schemas: the regular part of ECMA 262 (alternatives, groups, classes, repetition, anchors at
- * the ends). Refuses look-around, back references, word boundaries, by position. Where a negated class, a dot or an open end
- * stands for any character, control characters are not offered. */
+/* Owns regular expressions of JSON schemas: the regular part of ECMA 262 (alternatives, groups, classes,
+ * repetition, anchors at the ends). Refuses look-around, back references, word boundaries, by position. Where
+ * a negated class, a dot or an open end stands for any character, control characters are not offered. */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -35,7 +35,8 @@ static int peek(const pattern_parser *p)
     return p->at < p->size ? (uint8_t)p->text[p->at] : -1;
 }
 
-/* ---------------------------------------------------------------------------------------------- characters */
+/* ---------------------------------------------------------------------------------------------- characters
+ */
 
 /* One character out of ranges, as it stands inside a JSON string: escaped where it must be. */
 static fragment characters(pattern_parser *p, code_range *ranges, size_t count)
@@ -102,7 +103,8 @@ static bool add_named_class(pattern_parser *p, int letter)
         ok = add_range(p, '0', '9');
         break;
     case 'w':
-        ok = add_range(p, '0', '9') && add_range(p, 'A', 'Z') && add_range(p, 'a', 'z') && add_range(p, '_', '_');
+        ok = add_range(p, '0', '9') && add_range(p, 'A', 'Z') && add_range(p, 'a', 'z') &&
+             add_range(p, '_', '_');
         break;
     default:
         ok = add_range(p, '\t', '\r') && add_range(p, ' ', ' ') && add_range(p, 0xA0, 0xA0) &&
@@ -214,7 +216,8 @@ static bool read_class(pattern_parser *p, fragment *f)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------- items */
+/* ---------------------------------------------------------------------------------------------------- items
+ */
 
 static bool read_number(pattern_parser *p, int64_t *value)
 {
@@ -324,7 +327,8 @@ static bool read_anchor(pattern_parser *p, pattern_group *g)
     bool is_begin = peek(p) == '^';
     p->at++;
     int next = peek(p);
-    if (p->depth > 0 || (is_begin ? g->has_item || g->has_sequence || p->is_anchored : next >= 0 && next != '|')) {
+    if (p->depth > 0 ||
+        (is_begin ? g->has_item || g->has_sequence || p->is_anchored : next >= 0 && next != '|')) {
         p->at--;
         return fail(p, "anchors are honoured only at the ends of the pattern or of its outer alternatives");
     }
@@ -393,7 +397,8 @@ static bool read_pattern(pattern_parser *p)
     return p->depth == 0 || fail(p, "a group is not closed");
 }
 
-bool schema_pattern(schema_compiler *c, const json_value *where, const char *text, size_t size_bytes, fragment *f)
+bool schema_pattern(schema_compiler *c, const json_value *where, const char *text, size_t size_bytes,
+                    fragment *f)
 {
     pattern_parser *p = arena_allocate(c->scratch, sizeof *p);
     if (p == NULL) {

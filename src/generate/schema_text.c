@@ -1,16 +1,18 @@
-/* Owns strings of JSON schemas: lengths, formats, patterns. Refuses formats that it does not know and combinations that would
- * need an intersection. */
+/* Owns strings of JSON schemas: lengths, formats, patterns. Refuses formats that it does not know and
+ * combinations that would need an intersection. */
 #include <string.h>
 
 #include "generate/schema.h"
 
-/* A year, month and day that exist (1000 to 9999); hours, minutes, seconds without leap seconds; an offset or Z. */
-#define MONTHS_AND_DAYS                                                                                              \
-    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+/* A year, month and day that exist (1000 to 9999); hours, minutes, seconds without leap seconds; an offset or
+ * Z. */
+#define MONTHS_AND_DAYS                                                                                      \
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])" \
+    ")"
 #define LEAP_DAYS "([1-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)-02-29"
-#define DATE "([1-9][0-9]{3}-" MONTHS_AND_DAYS "|" LEAP_DAYS ")"
-#define CLOCK "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?"
-#define OFFSET "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#define DATE      "([1-9][0-9]{3}-" MONTHS_AND_DAYS "|" LEAP_DAYS ")"
+#define CLOCK     "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?"
+#define OFFSET    "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 static const char *format_pattern(const json_value *format)
 {
@@ -40,7 +42,8 @@ static bool read_length(schema_compiler *c, const json_value *schema, const char
 {
     const json_value *value = json_get(schema, key);
     *length = json_integer(value, -1);
-    return value == NULL || *length >= 0 || schema_fail(c, schema, "%s must be a whole number from 0 on", key);
+    return value == NULL || *length >= 0 ||
+           schema_fail(c, schema, "%s must be a whole number from 0 on", key);
 }
 
 static bool read_member(schema_compiler *c, const json_value *schema, string_shape *s)
@@ -67,7 +70,8 @@ static bool read_member(schema_compiler *c, const json_value *schema, string_sha
         s->pattern = format_pattern(format);
         s->pattern_count++;
         if (s->pattern == NULL) {
-            return schema_fail(c, schema, "the format \"%.60s\" cannot be honoured", name == NULL ? "" : name);
+            return schema_fail(c, schema, "the format \"%.60s\" cannot be honoured",
+                               name == NULL ? "" : name);
         }
         s->pattern_bytes = strlen(s->pattern);
     }
@@ -86,7 +90,8 @@ bool schema_string(schema_compiler *c, const schema_entry *e, fragment *f)
         return schema_fail(c, s.where, "several patterns or formats cannot be honoured together");
     }
     if (s.pattern != NULL && (s.min > 0 || s.max >= 0)) {
-        return schema_fail(c, s.where, "minLength and maxLength cannot be honoured together with pattern or format");
+        return schema_fail(c, s.where,
+                           "minLength and maxLength cannot be honoured together with pattern or format");
     }
     fragment inside;
     if (s.pattern != NULL) {

@@ -1,5 +1,5 @@
-/* Owns const and enum: values as compact JSON text, and the check that oneOf's branches exclude each other. Refuses const and
- * enum beside keywords that would need a full validator. */
+/* Owns const and enum: values as compact JSON text, and the check that oneOf's branches exclude each other.
+ * Refuses const and enum beside keywords that would need a full validator. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +109,8 @@ bool schema_write(schema_compiler *c, const json_value *value, automaton_word *t
         json_kind kind = json_kind_of(next);
         if (next != NULL && (kind == JSON_OBJECT || kind == JSON_ARRAY)) {
             if (++depth == SCHEMA_NESTING_MAX) {
-                return schema_fail(c, c->root, "a value of const or enum is nested more than %d deep", SCHEMA_NESTING_MAX);
+                return schema_fail(c, c->root, "a value of const or enum is nested more than %d deep",
+                                   SCHEMA_NESTING_MAX);
             }
             stack[depth] = json_iterate(next);
             is_first[depth] = true;
@@ -215,14 +216,26 @@ static bool is_among(const automaton_word *words, int64_t count, automaton_word 
 /* Keywords whose effect on given values is not worked out. */
 static bool check_alone(schema_compiler *c, const schema_entry *e)
 {
-    static const char *const others[] = {"properties", "required", "additionalProperties", "items", "prefixItems",
-                                         "minLength", "maxLength", "pattern", "format", "minimum", "maximum",
-                                         "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"};
+    static const char *const others[] = {"properties",
+                                         "required",
+                                         "additionalProperties",
+                                         "items",
+                                         "prefixItems",
+                                         "minLength",
+                                         "maxLength",
+                                         "pattern",
+                                         "format",
+                                         "minimum",
+                                         "maximum",
+                                         "exclusiveMinimum",
+                                         "exclusiveMaximum",
+                                         "minItems",
+                                         "maxItems"};
     for (int32_t i = 0; i < e->count; i++) {
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
             if (json_get(e->items[i].schema, others[k]) != NULL) {
-                return schema_fail(c, e->items[i].schema, "\"%s\" cannot be honoured together with const or enum",
-                                   others[k]);
+                return schema_fail(c, e->items[i].schema,
+                                   "\"%s\" cannot be honoured together with const or enum", others[k]);
             }
         }
     }
@@ -276,7 +289,8 @@ bool schema_values(schema_compiler *c, const schema_entry *e, uint32_t types, bo
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------ branches */
+/* ------------------------------------------------------------------------------------------------ branches
+ */
 
 /* The branch behind its references. */
 static const json_value *dereference(schema_compiler *c, const json_value *schema)
@@ -355,7 +369,8 @@ bool schema_check_disjoint(schema_compiler *c, const json_value *schema)
                 return false;
             }
             if (!disjoint) {
-                return schema_fail(c, schema, "branches %zu and %zu of oneOf may overlap; use anyOf", i, count);
+                return schema_fail(c, schema, "branches %zu and %zu of oneOf may overlap; use anyOf", i,
+                                   count);
             }
         }
         seen[count++] = branch;

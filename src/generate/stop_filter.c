@@ -1,7 +1,8 @@
-/* Owns the text between tokens and the caller: holds back what may still become a stop string or is half a character, and
- * hands out valid UTF-8 only (each ill-formed sequence becomes one U+FFFD). One Knuth-Morris-Pratt matcher per stop
- * string: linear in the text for each. The string that is complete first wins; of several that end at the same byte, the
- * longest. Refuses empty strings and more than the limits below. */
+/* Owns the text between tokens and the caller: holds back what may still become a stop string or is half a
+ * character, and hands out valid UTF-8 only (each ill-formed sequence becomes one U+FFFD). One
+ * Knuth-Morris-Pratt matcher per stop string: linear in the text for each. The string that is complete first
+ * wins; of several that end at the same byte, the longest. Refuses empty strings and more than the limits
+ * below. */
 #include <string.h>
 
 #include "base/error.h"
@@ -31,7 +32,8 @@ struct stop_filter {
     bool is_stopped;
 };
 
-/* --------------------------------------------------------------------------------------------------- queue */
+/* --------------------------------------------------------------------------------------------------- queue
+ */
 
 /* Makes room for `more` bytes at the end; false without memory, and nothing has changed then. */
 static bool queue_reserve(byte_queue *q, size_t more, const smidgen_allocator *allocator)
@@ -43,7 +45,8 @@ static bool queue_reserve(byte_queue *q, size_t more, const smidgen_allocator *a
     if (more > SIZE_MAX / 4 - used) {
         return false;
     }
-    if (q->capacity - used >= more && q->begin >= used) { /* moving costs no more than what was taken before */
+    if (q->capacity - used >= more &&
+        q->begin >= used) { /* moving costs no more than what was taken before */
         memmove(q->data, q->data + q->begin, used);
     } else {
         size_t capacity = 2 * (used + more) + 64;
@@ -71,10 +74,12 @@ static void queue_drop(byte_queue *q, size_t count)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- characters */
+/* ---------------------------------------------------------------------------------------------- characters
+ */
 
-/* Length of the well-formed character, or of the longest beginning of one (at least 1), at text[0..size), size > 0.
- * *is_whole: it is a character. *may_grow: size ended before anything went wrong. Unicode 15, table 3-7. */
+/* Length of the well-formed character, or of the longest beginning of one (at least 1), at text[0..size),
+ * size > 0. *is_whole: it is a character. *may_grow: size ended before anything went wrong. Unicode 15, table
+ * 3-7. */
 static size_t character_length(const uint8_t *text, size_t size, bool *is_whole, bool *may_grow)
 {
     uint8_t first = text[0];
@@ -102,8 +107,8 @@ static size_t character_length(const uint8_t *text, size_t size, bool *is_whole,
     return length;
 }
 
-/* Moves held bytes to `ready`, where room was reserved, as long as they begin before `certain` bytes from the start.
- * A character that is cut by `certain` stays, unless `is_end`: then nothing follows. */
+/* Moves held bytes to `ready`, where room was reserved, as long as they begin before `certain` bytes from the
+ * start. A character that is cut by `certain` stays, unless `is_end`: then nothing follows. */
 static void release_characters(stop_filter *f, size_t certain, bool is_end)
 {
     byte_queue *held = &f->held, *ready = &f->ready;
@@ -114,14 +119,16 @@ static void release_characters(stop_filter *f, size_t certain, bool is_end)
         if (may_grow && !is_end) {
             return;
         }
-        memcpy(ready->data + ready->end, is_whole ? text : "\xEF\xBF\xBD", is_whole ? length : REPLACEMENT_BYTES);
+        memcpy(ready->data + ready->end, is_whole ? text : "\xEF\xBF\xBD",
+               is_whole ? length : REPLACEMENT_BYTES);
         ready->end += is_whole ? length : REPLACEMENT_BYTES;
         queue_drop(held, length);
         certain -= length;
     }
 }
 
-/* -------------------------------------------------------------------------------------------------- filter */
+/* -------------------------------------------------------------------------------------------------- filter
+ */
 
 static bool stop_string_init(stop_string *s, const char *text, arena *a)
 {
@@ -151,15 +158,15 @@ static bool check_stops(const char *const *stop, size_t stop_count, smidgen_erro
     for (size_t i = 0; i < stop_count; i++) {
         size_t size = stop == NULL || stop[i] == NULL ? 0 : strlen(stop[i]);
         if (size == 0 || size > STOP_BYTES_MAX) {
-            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "stop[%zu] has %zu bytes, allowed are 1 to %d", i,
-                             size, STOP_BYTES_MAX);
+            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                             "stop[%zu] has %zu bytes, allowed are 1 to %d", i, size, STOP_BYTES_MAX);
         }
     }
     return true;
 }
 
-stop_filter *stop_filter_create(const char *const *stop, size_t stop_count, const smidgen_allocator *allocator,
-                                smidgen_error *error)
+stop_filter *stop_filter_create(const char *const *stop, size_t stop_count,
+                                const smidgen_allocator *allocator, smidgen_error *error)
 {
     if (!check_stops(stop, stop_count, error)) {
         return NULL;
@@ -204,7 +211,8 @@ void stop_filter_reset(stop_filter *f)
     f->is_stopped = false;
 }
 
-/* Advances every matcher by one byte; returns the size of the longest stop string that is complete now, or 0. */
+/* Advances every matcher by one byte; returns the size of the longest stop string that is complete now, or 0.
+ */
 static size_t advance(stop_filter *f, char byte)
 {
     size_t complete = 0;

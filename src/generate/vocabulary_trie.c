@@ -1,4 +1,5 @@
-/* Owns the sorted vocabulary. Built once for each grammar: a merge sort by the first 8 bytes, then a pass over neighbours. */
+/* Owns the sorted vocabulary. Built once for each grammar: a merge sort by the first 8 bytes, then a pass
+ * over neighbours. */
 #include "generate/vocabulary_trie.h"
 
 #include <string.h>
@@ -97,7 +98,8 @@ static void close_nodes(vocabulary_trie *v, const int32_t *open, size_t depth, s
     }
 }
 
-static void fill_nodes(vocabulary_trie *v, const tokenizer *t, const token_key *keys, const uint8_t *byte_class)
+static void fill_nodes(vocabulary_trie *v, const tokenizer *t, const token_key *keys,
+                       const uint8_t *byte_class)
 {
     int32_t open[VOCABULARY_TOKEN_BYTES_MAX];
     size_t last_size = 0;
@@ -132,7 +134,8 @@ bool vocabulary_trie_build(vocabulary_trie *v, const tokenizer *t, const uint8_t
     size_t vocab = (size_t)info.vocab_size;
     arena scratch;
     arena_init(&scratch, allocator);
-    token_key *keys = arena_array(&scratch, vocab, sizeof *keys), *spare = arena_array(&scratch, vocab, sizeof *spare);
+    token_key *keys = arena_array(&scratch, vocab, sizeof *keys),
+              *spare = arena_array(&scratch, vocab, sizeof *spare);
     v->end_tokens = arena_array(&v->memory, vocab, sizeof *v->end_tokens);
     bool ok = keys != NULL && spare != NULL && v->end_tokens != NULL;
     if (ok) {
@@ -145,8 +148,8 @@ bool vocabulary_trie_build(vocabulary_trie *v, const tokenizer *t, const uint8_t
         v->first = arena_array(&v->memory, nodes + 1, sizeof *v->first);
         v->classes = arena_array(&v->memory, nodes, sizeof *v->classes);
         v->order = arena_array(&v->memory, (size_t)v->token_count, sizeof *v->order);
-        ok = v->byte_class != NULL && v->depth != NULL && v->end != NULL && v->first != NULL && v->classes != NULL &&
-             v->order != NULL;
+        ok = v->byte_class != NULL && v->depth != NULL && v->end != NULL && v->first != NULL &&
+             v->classes != NULL && v->order != NULL;
     }
     if (ok) {
         fill_nodes(v, t, keys, byte_class);

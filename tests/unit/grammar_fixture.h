@@ -45,12 +45,12 @@ static inline void vocabulary_close(vocabulary *v)
     arena_close(&v->arena);
 }
 
-#define REQUIRE_VOCABULARY(v, name)                                                                                  \
-    do {                                                                                                             \
-        if (test_model(name) == NULL) {                                                                              \
-            SKIP("no model %s", name);                                                                               \
-        }                                                                                                            \
-        REQUIRE(vocabulary_open(v, test_model(name)));                                                               \
+#define REQUIRE_VOCABULARY(v, name)                                                                          \
+    do {                                                                                                     \
+        if (test_model(name) == NULL) {                                                                      \
+            SKIP("no model %s", name);                                                                       \
+        }                                                                                                    \
+        REQUIRE(vocabulary_open(v, test_model(name)));                                                       \
     } while (0)
 
 enum { WALK_BYTES = 1 << 16 };
@@ -70,8 +70,8 @@ static inline uint32_t walk_next(uint32_t below)
     return (uint32_t)(walk_random >> 32) % below;
 }
 
-/* Chooses at random until an end token; past `patience` steps it prefers the end and what closes something, so that it comes to
- * an end. False (and a failure) at a dead end or when it never ends. */
+/* Chooses at random until an end token; past `patience` steps it prefers the end and what closes something,
+ * so that it comes to an end. False (and a failure) at a dead end or when it never ends. */
 static inline bool grammar_walk(grammar *g, const vocabulary *v, int patience, char *text, size_t *size,
                                 walk_report *report)
 {
@@ -89,7 +89,8 @@ static inline bool grammar_walk(grammar *g, const vocabulary *v, int patience, c
             if (step > patience) {
                 logits[i] += tokenizer_is_end(v->tokenizer, i) ? 9000.0f : 0.0f;
                 logits[i] += bytes == 1 && (*b == '}' || *b == ']' || *b == '"') ? 8000.0f : 0.0f;
-                logits[i] += bytes == 3 && memcmp(b, "cat", 3) == 0 ? 8500.0f : 0.0f; /* what a pattern waits for */
+                logits[i] +=
+                    bytes == 3 && memcmp(b, "cat", 3) == 0 ? 8500.0f : 0.0f; /* what a pattern waits for */
                 logits[i] -= bytes == 1 && (*b == ',' || *b == '[' || *b == '{') ? 4000.0f : 0.0f;
             }
         }

@@ -1,4 +1,5 @@
-/* A plain validator of the keywords that the schema compiler honours, written without looking at it: recursive, slow, exact. */
+/* A plain validator of the keywords that the schema compiler honours, written without looking at it:
+ * recursive, slow, exact. */
 #ifndef TESTS_SCHEMA_VALIDATOR_H
 #define TESTS_SCHEMA_VALIDATOR_H
 
@@ -86,7 +87,8 @@ static inline bool is_format(const char *name, const char *text)
     }
     if (name[0] == 'd') {
         static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-        if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || used != 10 || month < 1 || month > 12) {
+        if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || used != 10 || month < 1 ||
+            month > 12) {
             return false;
         }
         bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -104,7 +106,8 @@ static inline bool is_format(const char *name, const char *text)
     if (sscanf(text, "%2d:%2d:%2d%n%c", &hour, &minute, &second, &used, &t) != 4 || used != 8) {
         return false;
     }
-    return hour < 24 && minute < 60 && second < 60 && matches("^(\\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$", text + 8);
+    return hour < 24 && minute < 60 && second < 60 &&
+           matches("^(\\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$", text + 8);
 }
 
 static inline const json_value *follow_reference(const json_value *root, const char *pointer)
@@ -147,7 +150,8 @@ static inline bool valid_string(const json_value *schema, const json_value *valu
 static inline bool valid_array(const json_value *root, const json_value *schema, const json_value *value)
 {
     double count = (double)json_count(value);
-    if (count < json_number(json_get(schema, "minItems"), 0) || count > json_number(json_get(schema, "maxItems"), 1e9)) {
+    if (count < json_number(json_get(schema, "minItems"), 0) ||
+        count > json_number(json_get(schema, "maxItems"), 1e9)) {
         return false;
     }
     json_iterator prefix = json_iterate(json_get(schema, "prefixItems"));
@@ -206,10 +210,13 @@ static inline bool schema_valid(const json_value *root, const json_value *schema
     for (json_iterator it = json_iterate(list); json_next(&it);) {
         is_listed = is_listed || json_equal(it.value, value);
     }
-    const json_value *all = json_get(schema, "allOf"), *any = json_get(schema, "anyOf"), *one = json_get(schema, "oneOf");
-    ok = ok && is_listed && (json_get(schema, "const") == NULL || json_equal(json_get(schema, "const"), value)) &&
+    const json_value *all = json_get(schema, "allOf"), *any = json_get(schema, "anyOf"),
+                     *one = json_get(schema, "oneOf");
+    ok = ok && is_listed &&
+         (json_get(schema, "const") == NULL || json_equal(json_get(schema, "const"), value)) &&
          (reference == NULL || schema_valid(root, follow_reference(root, reference + 1), value)) &&
-         (any == NULL || count_valid(root, any, value) > 0) && (one == NULL || count_valid(root, one, value) == 1) &&
+         (any == NULL || count_valid(root, any, value) > 0) &&
+         (one == NULL || count_valid(root, one, value) == 1) &&
          (all == NULL || count_valid(root, all, value) == (int)json_count(all));
     double x = json_number(value, 0);
     switch (json_kind_of(value)) {

@@ -38,13 +38,14 @@ static const gbnf_case cases[] = {
      "value ::= object | array | string | number | (\"true\" | \"false\" | \"null\") ws\n"
      "object ::= \"{\" ws ( string \":\" ws value (\",\" ws string \":\" ws value)* )? \"}\" ws\n"
      "array ::= \"[\" ws ( value (\",\" ws value)* )? \"]\" ws\n"
-     "string ::= \"\\\"\" ( [^\"\\\\\\x7F\\x00-\\x1F] | \"\\\\\" ([\"\\\\bfnrt] | \"u\" [0-9a-fA-F]{4}) )* \"\\\"\" ws\n"
+     "string ::= \"\\\"\" ( [^\"\\\\\\x7F\\x00-\\x1F] | \"\\\\\" ([\"\\\\bfnrt] | \"u\" [0-9a-fA-F]{4}) )* "
+     "\"\\\"\" ws\n"
      "number ::= (\"-\"? ([0-9] | [1-9] [0-9]{0,15})) (\".\" [0-9]+)? ([eE] [-+]? [0-9] [1-9]{0,15})? ws\n"
      "ws ::= | \" \" | \"\\n\" [ \\t]{0,20}\n",
-     {"{}", "{\"a\":1}", "{\"a\": [1, -2.5e3, true, null, {}]}", "{\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\":\"\\u00e9\\n\"}",
-      "{\"a\":{\"b\":{\"c\":[[[[]]]]}}}"},
-     {"", "{", "[]", "{a:1}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":\"\n\"}", "{\"\xC3\":1}", "{\"\xED\xA0\x80\":1}",
-      "{\"a\":\"\\x\"}"}},
+     {"{}", "{\"a\":1}", "{\"a\": [1, -2.5e3, true, null, {}]}",
+      "{\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\":\"\\u00e9\\n\"}", "{\"a\":{\"b\":{\"c\":[[[[]]]]}}}"},
+     {"", "{", "[]", "{a:1}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":\"\n\"}", "{\"\xC3\":1}",
+      "{\"\xED\xA0\x80\":1}", "{\"a\":\"\\x\"}"}},
     {"root ::= year \"-\" month \"-\" day\nyear ::= [0-9]{4}\n"
      "month ::= \"0\" [1-9] | \"1\" [0-2]\nday ::= \"0\" [1-9] | [12] [0-9] | \"3\" [01]",
      {"2026-11-24", "0000-01-31"},
@@ -69,11 +70,13 @@ static const gbnf_case cases[] = {
      {"", "ab", "ac", "aaabcb", "aaaaaaaaaaaaaaaaaaaabcbcbcbcbcbcbcbcbcbc"},
      {"a", "b", "aab", "abc"}},
     {"root ::= s\ns ::= \"x\" | \"x\" s s", {"x", "xxx", "xxxxxxx"}, {"", "xx", "xxxx", "xxxxxx"}},
-    {"root ::= list\nlist ::= item list | item\nitem ::= \"- \" [a-z]+ \"\\n\"", /* recursion instead of a loop */
+    {"root ::= list\nlist ::= item list | item\nitem ::= \"- \" [a-z]+ \"\\n\"", /* recursion instead of a
+                                                                                    loop */
      {"- a\n", "- a\n- bc\n- d\n"},
      {"", "- a", "- \n", "- a\n-"}},
     {"root ::= a b a\na ::= \"x\"?\nb ::= a a (a | \"y\")*", {"", "x", "xxxxx", "y", "xyxyx"}, {"z", "yz"}},
-    {"root ::= stmt+\nstmt ::= type \" \" name \" = \" expr \";\\n\" | \"if (\" expr \") {\\n\" stmt* \"}\\n\"\n"
+    {"root ::= stmt+\nstmt ::= type \" \" name \" = \" expr \";\\n\" | \"if (\" expr \") {\\n\" stmt* "
+     "\"}\\n\"\n"
      "type ::= \"int\" | \"float\"\nname ::= [a-zA-Z_] [a-zA-Z_0-9]*\n"
      "expr ::=\n  unary |\n  unary \" \" [-+<] \" \" expr\nunary ::= name | [0-9]+ | \"(\" expr \")\"\n",
      {"int x = 1;\n", "if (x < 1) {\nfloat y_2 = (x + 3) - 2;\nif (y) {\n}\n}\n"},
@@ -95,7 +98,8 @@ TEST(gbnf_accepts_and_refuses_texts)
             const char *text = cases[i].accepted[k];
             for (size_t cut = 0; cut <= strlen(text); cut++) { /* in two pieces everywhere */
                 grammar_reset(g);
-                bool ok = grammar_accept_bytes(g, text, cut) && grammar_accept_bytes(g, text + cut, strlen(text + cut));
+                bool ok = grammar_accept_bytes(g, text, cut) &&
+                          grammar_accept_bytes(g, text + cut, strlen(text + cut));
                 if (!ok || !grammar_may_end(g)) {
                     test_fail(__FILE__, __LINE__, "case %zu refuses \"%s\"", i, text);
                     break;
@@ -135,12 +139,13 @@ TEST(gbnf_errors_name_the_place)
         {"start ::= \"a\"", "GBNF: there is no rule named root"},
         {"root ::= a", "GBNF line 1, column 10: rule \"a\" is used but not defined"},
         {"root ::= \"a\"\nroot ::= \"b\"", "GBNF line 2, column 1: rule \"root\" is defined twice"},
-        {"root ::= root \"a\" | \"a\"",
-         "GBNF line 1, column 1: rule \"root\" is left-recursive: it can enter itself without reading a character"},
+        {"root ::= root \"a\" | \"a\"", "GBNF line 1, column 1: rule \"root\" is left-recursive: it can "
+                                        "enter itself without reading a character"},
         {"root ::= x\nx ::= y? x \"a\" | \"b\"\ny ::= \"c\"",
-         "GBNF line 1, column 10: rule \"x\" is left-recursive: it can enter itself without reading a character"},
-        {"root ::= x \"a\"\nx ::= (root)* \"b\"",
-         "GBNF line 1, column 1: rule \"root\" is left-recursive: it can enter itself without reading a character"},
+         "GBNF line 1, column 10: rule \"x\" is left-recursive: it can enter itself without reading a "
+         "character"},
+        {"root ::= x \"a\"\nx ::= (root)* \"b\"", "GBNF line 1, column 1: rule \"root\" is left-recursive: "
+                                                  "it can enter itself without reading a character"},
         {"root ::= \"a\" root", "GBNF line 1, column 1: rule \"root\" can never be completed"},
         {"root := \"a\"", "GBNF line 1, column 6: expected ::="},
         {"root ::= \"a", "GBNF line 1, column 10: the literal is not closed"},
@@ -150,7 +155,8 @@ TEST(gbnf_errors_name_the_place)
         {"root ::= (\"a\"", "GBNF line 1, column 10: the group is not closed"},
         {"root ::= \"a\")", "GBNF line 1, column 13: this ) closes nothing"},
         {"root ::= * \"a\"", "GBNF line 1, column 10: there is nothing to repeat"},
-        {"root ::= \"a\"{2,1}", "GBNF line 1, column 13: the repetition's upper bound is below its lower one"},
+        {"root ::= \"a\"{2,1}",
+         "GBNF line 1, column 13: the repetition's upper bound is below its lower one"},
         {"root ::= \"a\"{,1}", "GBNF line 1, column 14: a number is missing"},
         {"root ::= \"a\"{99999999999999999999}",
          "GBNF line 1, column 14: a repetition may ask for at most 1073741824"},
@@ -216,12 +222,9 @@ static char *nested(const char *open, const char *middle, const char *close, siz
 TEST(gbnf_hostile_grammars_are_refused_quickly)
 {
     char *rows[] = {
-        nested("", "\"a\"{1000000}", "", 0),
-        nested("(", "\"a\"", ")", 100000),
-        nested("(", "\"a\"", "){2,3000}", 200),
-        nested("\"a\" ", "\"a\"", "", 200000),
-        nested("[^a-z] ", "", "", 100000),
-        nested("\"a\" | ", "\"a\"", "", 200000),
+        nested("", "\"a\"{1000000}", "", 0),    nested("(", "\"a\"", ")", 100000),
+        nested("(", "\"a\"", "){2,3000}", 200), nested("\"a\" ", "\"a\"", "", 200000),
+        nested("[^a-z] ", "", "", 100000),      nested("\"a\" | ", "\"a\"", "", 200000),
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         REQUIRE(rows[i] != NULL);
@@ -265,7 +268,9 @@ TEST(gbnf_ambiguity_stays_bounded_in_time)
 TEST(gbnf_depth_limit_leaves_no_dead_end)
 {
     /* whoever opens must be able to close: past the limit only what needs no more depth is offered */
-    grammar *g = make("root ::= v\nv ::= \"[\" v \"]\" \".\" | \"{\" k \":\" v \"}\" | \"x\"\nk ::= \"k\" v \"!\" | \"q\"", NULL);
+    grammar *g = make(
+        "root ::= v\nv ::= \"[\" v \"]\" \".\" | \"{\" k \":\" v \"}\" | \"x\"\nk ::= \"k\" v \"!\" | \"q\"",
+        NULL);
     REQUIRE(g != NULL);
     uint64_t random = 12345;
     for (int round = 0; round < 200; round++) {

@@ -1,4 +1,5 @@
-/* Grammars over real vocabularies: which tokens are allowed, random walks that must end well, and the time of a step. */
+/* Grammars over real vocabularies: which tokens are allowed, random walks that must end well, and the time of
+ * a step. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -14,7 +15,8 @@ static const char json_grammar[] =
     "value ::= object | array | string | number | (\"true\" | \"false\" | \"null\") ws\n"
     "object ::= \"{\" ws ( string \":\" ws value (\",\" ws string \":\" ws value)* )? \"}\" ws\n"
     "array ::= \"[\" ws ( value (\",\" ws value)* )? \"]\" ws\n"
-    "string ::= \"\\\"\" ( [^\"\\\\\\x7F\\x00-\\x1F] | \"\\\\\" ([\"\\\\bfnrt] | \"u\" [0-9a-fA-F]{4}) )* \"\\\"\" ws\n"
+    "string ::= \"\\\"\" ( [^\"\\\\\\x7F\\x00-\\x1F] | \"\\\\\" ([\"\\\\bfnrt] | \"u\" [0-9a-fA-F]{4}) )* "
+    "\"\\\"\" ws\n"
     "number ::= (\"-\"? ([0-9] | [1-9] [0-9]{0,15})) (\".\" [0-9]+)? ([eE] [-+]? [0-9] [1-9]{0,15})? ws\n"
     "ws ::= | \" \" | \"\\n\" [ \\t]{0,20}\n";
 
@@ -26,8 +28,12 @@ TEST(grammar_mask_agrees_with_trying_every_token)
     REQUIRE(g != NULL);
     float *logits = malloc((size_t)v.size * sizeof *logits);
     REQUIRE(logits != NULL);
-    static const char *const texts[] = {"", "{", "{\"", "{\"a", "{\"\xE2", "{\"a\\", "{\"a\":", "{\"a\":-", "{\"a\":1",
-                                        "{\"a\":[[{\"b\":tr", "{\"a\":1}", "{\"a\":1}\n   "};
+    static const char *const texts[] = {"",          "{",
+                                        "{\"",       "{\"a",
+                                        "{\"\xE2",   "{\"a\\",
+                                        "{\"a\":",   "{\"a\":-",
+                                        "{\"a\":1",  "{\"a\":[[{\"b\":tr",
+                                        "{\"a\":1}", "{\"a\":1}\n   "};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         grammar_reset(g);
         CHECK(grammar_accept_bytes(g, texts[i], strlen(texts[i])));
@@ -74,8 +80,9 @@ TEST(grammar_walks_through_json_end_well)
             }
             json_close(document);
         }
-        printf("  %s: %d tokens, grammar built in %.1f ms, mask mean %.3f ms, worst %.2f ms, %d steps\n", models[m],
-               (int)v.size, built * 1e3, report.seconds / report.steps * 1e3, report.worst * 1e3, report.steps);
+        printf("  %s: %d tokens, grammar built in %.1f ms, mask mean %.3f ms, worst %.2f ms, %d steps\n",
+               models[m], (int)v.size, built * 1e3, report.seconds / report.steps * 1e3, report.worst * 1e3,
+               report.steps);
         grammar_close(g);
         vocabulary_close(&v);
     }

@@ -1,4 +1,5 @@
-/* JSON schemas as grammars: tables of texts, random walks whose every end must be valid, and what is refused. */
+/* JSON schemas as grammars: tables of texts, random walks whose every end must be valid, and what is refused.
+ */
 #include "test.h"
 
 #include <locale.h>
@@ -41,7 +42,8 @@ static grammar *case_grammar(const json_value *test, const tokenizer *t)
     const char *text = json_string(json_get(test, "schema_text"), &size);
     grammar *g = grammar_from_json_schema(text, size, t, &memory_system, &error);
     if (g == NULL) {
-        test_fail(__FILE__, __LINE__, "%s: %s", json_string(json_get(test, "name"), &name_size), error.message);
+        test_fail(__FILE__, __LINE__, "%s: %s", json_string(json_get(test, "name"), &name_size),
+                  error.message);
     }
     return g;
 }
@@ -84,7 +86,8 @@ static void check_valid(const json_value *test, const char *text, size_t size)
     json_document *document = json_parse(text, size, "the walk", &memory_system, &error);
     const json_value *schema = json_get(test, "schema");
     if (document == NULL) {
-        test_fail(__FILE__, __LINE__, "%s: not JSON (%s): %.*s", name, error.message, (int)(size < 300 ? size : 300), text);
+        test_fail(__FILE__, __LINE__, "%s: not JSON (%s): %.*s", name, error.message,
+                  (int)(size < 300 ? size : 300), text);
     } else if (!schema_valid(schema, schema, json_root(document))) {
         test_fail(__FILE__, __LINE__, "%s: not valid: %.*s", name, (int)(size < 300 ? size : 300), text);
     }
@@ -150,13 +153,14 @@ TEST(schema_token_walks_end_in_valid_json)
     for (json_iterator it = json_iterate(json_root(s.document)); json_next(&it);) {
         grammar *g = case_grammar(it.value, v.tokenizer);
         size_t size;
-        for (int round = 0; g != NULL && round < 2 && grammar_walk(g, &v, 25, text, &size, &report); round++) {
+        for (int round = 0; g != NULL && round < 2 && grammar_walk(g, &v, 25, text, &size, &report);
+             round++) {
             check_valid(it.value, text, size);
         }
         grammar_close(g);
     }
-    printf("  %d steps, mask mean %.3f ms, worst %.2f ms\n", report.steps, report.seconds / report.steps * 1e3,
-           report.worst * 1e3);
+    printf("  %d steps, mask mean %.3f ms, worst %.2f ms\n", report.steps,
+           report.seconds / report.steps * 1e3, report.worst * 1e3);
     cases_close(&s);
     vocabulary_close(&v);
 }
@@ -168,13 +172,17 @@ TEST(schema_errors_name_keyword_and_place)
     } rows[] = {
         {"{\"properties\":{\"a\":{\"items\":{\"not\":{}}}}}",
          "JSON schema at \"#/properties/a/items\": the keyword \"not\" cannot be honoured"},
-        {"{\"type\":\"array\",\"uniqueItems\":true}", "JSON schema at \"#\": the keyword \"uniqueItems\" cannot be honoured"},
-        {"{\"patternProperties\":{}}", "JSON schema at \"#\": the keyword \"patternProperties\" cannot be honoured"},
-        {"{\"anyOf\":[{},{\"if\":{}}]}", "JSON schema at \"#/anyOf/1\": the keyword \"if\" cannot be honoured"},
+        {"{\"type\":\"array\",\"uniqueItems\":true}",
+         "JSON schema at \"#\": the keyword \"uniqueItems\" cannot be honoured"},
+        {"{\"patternProperties\":{}}",
+         "JSON schema at \"#\": the keyword \"patternProperties\" cannot be honoured"},
+        {"{\"anyOf\":[{},{\"if\":{}}]}",
+         "JSON schema at \"#/anyOf/1\": the keyword \"if\" cannot be honoured"},
         {"{\"type\":\"int\"}", "JSON schema at \"#\": type is not a type"},
         {"{\"type\":[\"string\",3]}", "JSON schema at \"#\": type lists something that is no type"},
         {"{\"format\":\"email\"}", "JSON schema at \"#\": the format \"email\" cannot be honoured"},
-        {"{\"$ref\":\"other.json\"}", "JSON schema at \"#\": $ref \"other.json\" is not inside this document"},
+        {"{\"$ref\":\"other.json\"}",
+         "JSON schema at \"#\": $ref \"other.json\" is not inside this document"},
         {"{\"$ref\":\"#/$defs/x\"}", "JSON schema at \"#\": $ref \"#/$defs/x\" names nothing"},
         {"{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"number\"}]}",
          "JSON schema at \"#\": branches 0 and 1 of oneOf may overlap; use anyOf"},
@@ -188,17 +196,21 @@ TEST(schema_errors_name_keyword_and_place)
         {"{\"items\":[{}]}", "JSON schema at \"#\": items as a list cannot be honoured: call it prefixItems"},
         {"{\"maximum\":1e30}", "JSON schema at \"#\": maximum must be a number between -1e18 and 1e18"},
         {"{\"minItems\":-1}", "JSON schema at \"#\": minItems must be a whole number from 0 on"},
-        {"{\"properties\":{\"a/b\":3}}", "JSON schema at \"#/properties/a/b\": a schema must be an object, true or false"},
+        {"{\"properties\":{\"a/b\":3}}",
+         "JSON schema at \"#/properties/a/b\": a schema must be an object, true or false"},
         {"false", "JSON schema at \"#\": no value can satisfy it"},
-        {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":2}", "JSON schema at \"#\": no value can satisfy it"},
+        {"{\"type\":\"integer\",\"minimum\":3,\"maximum\":2}",
+         "JSON schema at \"#\": no value can satisfy it"},
         {"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}},\"required\":[\"a\"]}",
          "JSON schema at \"#\": no value can satisfy it"},
-        {"{\"allOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", "JSON schema at \"#\": no value can satisfy it"},
+        {"{\"allOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}",
+         "JSON schema at \"#\": no value can satisfy it"},
         {"3", "JSON schema at \"#\": a schema must be an object, true or false"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         smidgen_error error = {0};
-        grammar *g = grammar_from_json_schema(rows[i].schema, strlen(rows[i].schema), NULL, &memory_system, &error);
+        grammar *g =
+            grammar_from_json_schema(rows[i].schema, strlen(rows[i].schema), NULL, &memory_system, &error);
         CHECK(g == NULL);
         CHECK_EQUAL(error.code, SMIDGEN_ERROR_GRAMMAR);
         CHECK_TEXT(error.message, rows[i].message);
@@ -208,7 +220,8 @@ TEST(schema_errors_name_keyword_and_place)
 
 TEST(schema_every_prefix_is_refused_as_json)
 {
-    static const char text[] = "{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[1,\"x\",null]}},\"required\":[\"a\"]}";
+    static const char text[] =
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[1,\"x\",null]}},\"required\":[\"a\"]}";
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
         char *exact = malloc(cut + (cut == 0));
         REQUIRE(exact != NULL);
@@ -285,9 +298,10 @@ static void failing_release(void *context, void *block, size_t size_bytes)
 
 TEST(schema_creation_survives_every_failing_allocation)
 {
-    static const char text[] =
-        "{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[1,\"x\",null]},\"b\":{\"type\":\"string\",\"pattern\":\"^a+$\"},"
-        "\"c\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":3},\"maxItems\":9}},\"required\":[\"a\"]}";
+    static const char text[] = "{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[1,\"x\",null]},\"b\":{"
+                               "\"type\":\"string\",\"pattern\":\"^a+$\"},"
+                               "\"c\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":3},"
+                               "\"maxItems\":9}},\"required\":[\"a\"]}";
     bool created = false;
     for (int allowed = 0; !created && allowed < 500; allowed++) {
         failing f = {allowed, 0};

@@ -15,7 +15,8 @@ static uint32_t next_random(uint32_t below)
     return (uint32_t)(stop_random_state >> 33) % below;
 }
 
-/* Appends text[0..size) with each maximal ill-formed part as U+FFFD: a part is a beginning of some character. */
+/* Appends text[0..size) with each maximal ill-formed part as U+FFFD: a part is a beginning of some character.
+ */
 static size_t sanitise(const uint8_t *text, size_t size, char *out)
 {
     size_t written = 0;
@@ -48,7 +49,8 @@ static size_t sanitise(const uint8_t *text, size_t size, char *out)
     return written;
 }
 
-static bool oracle(const char *const *stop, size_t stop_count, const char *text, size_t size, char *out, size_t *out_size)
+static bool oracle(const char *const *stop, size_t stop_count, const char *text, size_t size, char *out,
+                   size_t *out_size)
 {
     for (size_t end = 1; end <= size; end++) {
         size_t longest = 0;
@@ -96,8 +98,9 @@ static bool feed_in_pieces(stop_filter *f, const char *text, size_t size, char *
 
 TEST(stop_filter_agrees_with_a_naive_oracle)
 {
-    static const char *const alphabet[] = {"a", "b", "ab", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\x82",
-                                           "\xF0\x9F", "\xE2", "\xED\xA0", "\xFF", "\n"};
+    static const char *const alphabet[] = {
+        "a",    "b",        "ab",   "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+        "\x82", "\xF0\x9F", "\xE2", "\xED\xA0", "\xFF",         "\n"};
     for (int round = 0; round < 1500; round++) {
         uint32_t letters = round % 3 == 0 ? 3 : 12;
         char stops[4][32], text[200], expected[700], actual[700];
