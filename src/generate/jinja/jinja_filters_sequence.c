@@ -323,6 +323,12 @@ FILTER(filter_batch)
 
 /* ---- filters that take another filter or a test by name */
 
+/* As in Jinja, what is false (none, say) counts as empty here, whether it is iterable or not. */
+static bool iterate_if_true(jinja_runtime *rt, jinja_value v, const jinja_value **items, uint32_t *count)
+{
+    return jinja_iterate(rt, jinja_is_true(v) ? v : jinja_list(NULL, 0), items, count);
+}
+
 static bool named_row(jinja_runtime *rt, jinja_table table, jinja_value name, const jinja_function **row)
 {
     const char *what = table == JINJA_TABLE_TESTS ? "test" : "filter";
@@ -366,7 +372,7 @@ static bool filter_map(jinja_runtime *rt, jinja_value v, const jinja_arguments *
     if (arguments->count != 0 && !named_row(rt, JINJA_TABLE_FILTERS, arguments->values[0], &row)) {
         return false;
     }
-    jinja_value *mapped = jinja_iterate(rt, v, &items, &count) ? new_items(rt, count) : NULL;
+    jinja_value *mapped = iterate_if_true(rt, v, &items, &count) ? new_items(rt, count) : NULL;
     if (mapped == NULL) {
         return false;
     }
@@ -401,7 +407,7 @@ static bool choose(jinja_runtime *rt, jinja_value v, const jinja_arguments *argu
     }
     jinja_arguments rest = without_first(arguments, at + 1);
     jinja_value path = by_attribute ? arguments->values[0] : (jinja_value){.kind = JINJA_NOT_GIVEN};
-    if (!jinja_iterate(rt, v, &items, &count)) {
+    if (!iterate_if_true(rt, v, &items, &count)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
