@@ -47,3 +47,27 @@ size_t memory_array_bytes(size_t count, size_t size)
 {
     return size != 0 && count > SIZE_MAX / size ? SIZE_MAX : count * size;
 }
+
+static void *counter_allocate(void *context, size_t size_bytes)
+{
+    memory_counter *counter = context;
+    void *block = counter->inner->allocate(counter->inner->context, size_bytes);
+    if (block != NULL) {
+        atomic_fetch_add_explicit(&counter->live_bytes, size_bytes, memory_order_relaxed);
+    }
+    return block;
+}
+
+static void counter_release(void *context, void *block, size_t size_bytes)
+{
+    memory_counter *counter = context;
+    atomic_fetch_sub_explicit(&counter->live_bytes, size_bytes, memory_order_relaxed);
+    counter->inner->release(counter->inner->context, block, size_bytes);
+}
+
+void memory_counter_init(memory_counter *counter, const smidgen_allocator *inner)
+{
+    counter->base = (smidgen_allocator){counter_allocate, counter_release, counter};
+    counter->inner = inner;
+    atomic_init(&counter->live_bytes, 0);
+}

@@ -13,7 +13,7 @@ cpu_runner *session_wide_runner(smidgen_session *s, int32_t count, smidgen_error
         return s->wide_runner;
     }
     cpu_model backend = model_backend(s->model, DECODER_LOGITS);
-    cpu_runner *wider = cpu_runner_create(&backend, count, count, s->model->allocator, error);
+    cpu_runner *wider = cpu_runner_create(&backend, count, count, s->allocator, error);
     if (wider != NULL) {
         cpu_runner_close(s->wide_runner);
         s->wide_runner = wider;

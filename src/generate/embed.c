@@ -108,18 +108,21 @@ bool smidgen_embed_text(smidgen_model *m, const char *text, size_t text_bytes, s
 void smidgen_memory_report(const smidgen_model *m, const smidgen_session *s, smidgen_memory *memory)
 {
     *memory = (smidgen_memory){0};
+    uint64_t named;
     if (s != NULL) {
         memory->kv_cache_bytes = kv_bytes(kv_get_shape(s->cache));
         memory->activations_bytes =
             cpu_runner_bytes(s->runner) + (s->wide_runner == NULL ? 0 : cpu_runner_bytes(s->wide_runner));
-        memory->other_bytes = s->arena.reserved_bytes;
-        return;
-    }
-    memory->weights_bytes = m->weights.packed_bytes;
-    memory->other_bytes = m->arena.reserved_bytes + m->checkpoint->arena.reserved_bytes;
-    if (m->tokenizer != NULL) {
-        tokenizer_info info;
-        tokenizer_get_info(m->tokenizer, &info);
+        named = memory->kv_cache_bytes + memory->activations_bytes;
+    } else {
+        tokenizer_info info = {0};
+        if (m->tokenizer != NULL) {
+            tokenizer_get_info(m->tokenizer, &info);
+        }
+        memory->weights_bytes = m->weights.packed_bytes;
         memory->tokenizer_bytes = info.memory_bytes;
+        named = memory->weights_bytes + memory->tokenizer_bytes;
     }
+    uint64_t live = atomic_load(s != NULL ? &s->memory.live_bytes : &m->memory.live_bytes);
+    memory->other_bytes = live > named ? live - named : 0;
 }

@@ -61,12 +61,12 @@ static bool make_parts(smidgen_session *s, smidgen_error *error)
                       .capacity_tokens = o->context_tokens,
                       .key_type = o->key_type,
                       .value_type = o->value_type};
-    s->cache = kv_create(&shape, m->allocator, error);
+    s->cache = kv_create(&shape, s->allocator, error);
     if (s->cache == NULL) {
         return false;
     }
     cpu_model backend = model_backend(m, DECODER_LOGITS);
-    s->runner = cpu_runner_create(&backend, o->prefill_chunk_tokens, 1, m->allocator, error);
+    s->runner = cpu_runner_create(&backend, o->prefill_chunk_tokens, 1, s->allocator, error);
     if (s->runner == NULL) {
         return false;
     }
@@ -77,14 +77,16 @@ static bool make_parts(smidgen_session *s, smidgen_error *error)
 smidgen_session *smidgen_session_create(smidgen_model *model, const smidgen_session_options *options,
                                         smidgen_error *error)
 {
-    smidgen_session *s = memory_allocate_zeroed(model->allocator, sizeof *s);
+    smidgen_session *s = memory_allocate_zeroed(model->memory.inner, sizeof *s);
     if (s == NULL) {
         error_set_memory(error, "the session", sizeof *s);
         return NULL;
     }
     s->model = model;
     atomic_flag_clear(&s->busy);
-    arena_init(&s->arena, model->allocator);
+    memory_counter_init(&s->memory, model->memory.inner);
+    s->allocator = &s->memory.base;
+    arena_init(&s->arena, s->allocator);
     if (!set_options(s, options, error) || !make_parts(s, error)) {
         smidgen_session_close(s);
         return NULL;
@@ -100,7 +102,7 @@ static void close_sampling(smidgen_session *s)
     if (s->filter != NULL) {
         stop_filter_close(s->filter);
     }
-    memory_release(s->model->allocator, s->alternatives, (size_t)s->alternative_room * sizeof s->alternatives[0]);
+    memory_release(s->allocator, s->alternatives, (size_t)s->alternative_room * sizeof s->alternatives[0]);
 }
 
 void smidgen_session_close(smidgen_session *s)
@@ -108,7 +110,7 @@ void smidgen_session_close(smidgen_session *s)
     if (s == NULL) {
         return;
     }
-    const smidgen_allocator *allocator = s->model->allocator;
+    const smidgen_allocator *outer = s->memory.inner;
     close_sampling(s);
     cpu_runner_close(s->runner);
     cpu_runner_close(s->wide_runner);
@@ -116,7 +118,7 @@ void smidgen_session_close(smidgen_session *s)
         kv_close(s->cache);
     }
     arena_close(&s->arena);
-    memory_release(allocator, s, sizeof *s);
+    memory_release(outer, s, sizeof *s);
 }
 
 smidgen_sampling smidgen_sampling_default(void)
@@ -126,7 +128,7 @@ smidgen_sampling smidgen_sampling_default(void)
 
 bool smidgen_session_set_sampling(smidgen_session *s, const smidgen_sampling *sampling, smidgen_error *error)
 {
-    const smidgen_allocator *allocator = s->model->allocator;
+    const smidgen_allocator *allocator = s->allocator;
     if (sampling->logprobs < 0 || sampling->logprobs > s->model->config.vocab_size) {
         return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "logprobs must be 0 to %d",
                          (int)s->model->config.vocab_size);
@@ -261,12 +263,12 @@ int32_t smidgen_session_set_prompt(smidgen_session *s, const int32_t *ids, size_
             error_set_limit(error, SMIDGEN_ERROR_CONTEXT_FULL, context, count,
                             "a prompt of %zu tokens does not fit a context of %zu tokens", count, context);
         } else {
-            int32_t *kept = memory_allocate(s->model->allocator, context * sizeof kept[0]);
+            int32_t *kept = memory_allocate(s->allocator, context * sizeof kept[0]);
             if (kept == NULL) {
                 error_set_memory(error, "the prompt", context * sizeof kept[0]);
             } else {
                 reused = set_prompt(s, kept, shorten_prompt(s, ids, count, kept));
-                memory_release(s->model->allocator, kept, context * sizeof kept[0]);
+                memory_release(s->allocator, kept, context * sizeof kept[0]);
             }
         }
     }
@@ -286,7 +288,9 @@ bool smidgen_session_append(smidgen_session *s, const int32_t *ids, size_t count
     }
     ok = ok && session_make_room(s, (int32_t)count, error);
     if (ok) {
-        memcpy(s->tokens + s->token_count, ids, count * sizeof ids[0]);
+        if (count != 0) {
+            memcpy(s->tokens + s->token_count, ids, count * sizeof ids[0]);
+        }
         s->token_count += (int32_t)count;
         s->logits = count == 0 ? s->logits : NULL;
         begin_reply(s);

@@ -9,6 +9,8 @@
 
 struct smidgen_session {
     smidgen_model *model;
+    memory_counter memory;              /* everything that the session holds, its own struct apart */
+    const smidgen_allocator *allocator; /* = &memory.base */
     arena arena;
     smidgen_session_options options; /* defaults filled in */
     kv_cache *cache;

@@ -135,7 +135,8 @@ smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options 
         error_set_memory(error, "the model", sizeof *m);
         return NULL;
     }
-    m->allocator = allocator;
+    memory_counter_init(&m->memory, allocator);
+    m->allocator = &m->memory.base;
     arena_init(&m->arena, allocator);
     if (!open_parts(m, path, options, error)) {
         smidgen_model_close(m);
@@ -149,7 +150,7 @@ void smidgen_model_close(smidgen_model *m)
     if (m == NULL) {
         return;
     }
-    const smidgen_allocator *allocator = m->allocator;
+    const smidgen_allocator *outer = m->memory.inner;
     cpu_weights_close(&m->weights);
     if (m->pool != NULL) {
         cpu_pool_close(m->pool);
@@ -158,13 +159,13 @@ void smidgen_model_close(smidgen_model *m)
         tokenizer_close(m->tokenizer);
     }
     for (int32_t i = 0; i < m->ropes_made; i++) {
-        rope_close(&m->ropes[i], allocator);
+        rope_close(&m->ropes[i], m->allocator);
     }
     if (m->checkpoint != NULL) {
         checkpoint_close(m->checkpoint);
     }
     arena_close(&m->arena);
-    memory_release(allocator, m, sizeof *m);
+    memory_release(outer, m, sizeof *m);
 }
 
 cpu_model model_backend(const smidgen_model *m, decoder_result result)

@@ -7,7 +7,8 @@
 #include "tokenizers/tokenizer.h"
 
 struct smidgen_model {
-    const smidgen_allocator *allocator;
+    memory_counter memory;              /* everything that the model holds, its own struct apart */
+    const smidgen_allocator *allocator; /* = &memory.base */
     arena arena;
     checkpoint *checkpoint; /* stays open: tokenizer and names point into its header */
     const family *family;
