@@ -21,6 +21,7 @@ set_target_properties(smidgen_static PROPERTIES OUTPUT_NAME smidgen LINKER_LANGU
 add_library(smidgen_shared SHARED $<TARGET_OBJECTS:smidgen>)
 set_target_properties(smidgen_shared PROPERTIES OUTPUT_NAME smidgen EXPORT_NAME smidgen LINKER_LANGUAGE C
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+target_link_options(smidgen_shared PRIVATE -Wl,--no-undefined)
 
 foreach(LIBRARY smidgen_static smidgen_shared)
   target_include_directories(${LIBRARY} INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>

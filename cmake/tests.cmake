@@ -17,6 +17,13 @@ if(NOT SMIDGEN_FUZZ)
   add_test(NAME smidgen_tests COMMAND smidgen_tests)
 endif()
 
+# bench/<thing>_bench.c measures a part of the library; built by name.
+file(GLOB BENCH_SOURCES CONFIGURE_DEPENDS bench/*_bench.c)
+foreach(BENCH_SOURCE ${BENCH_SOURCES})
+  get_filename_component(BENCH_NAME ${BENCH_SOURCE} NAME_WE)
+  smidgen_add_inside_program(${BENCH_NAME} EXCLUDE_FROM_ALL ${BENCH_SOURCE})
+endforeach()
+
 # tests/fuzz/fuzz_<thing>.c becomes fuzz_<thing> under libFuzzer, and in every other build replay_<thing>,
 # which feeds the files named on its command line to the same entry.
 file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
