@@ -427,10 +427,13 @@ void bpe_prefetch_merge(const tokenizer *t, const merge_slot *merge)
     __builtin_prefetch(&t->bpe.merges[merge_hash(merge->left, merge->right) & t->bpe.merge_mask], 1);
 }
 
-void bpe_add_merge(tokenizer *t, const merge_slot *merge)
+bool bpe_add_merge(tokenizer *t, const merge_slot *merge)
 {
+    enum { FARTHEST = 4096 }; /* honest lists stay below 200 */
     merge_slot *slot = merge_slot_of(&t->bpe, merge->left, merge->right);
+    uint32_t home = merge_hash(merge->left, merge->right);
     if (slot->rank == NONE) {
         *slot = *merge;
     }
+    return (((uint32_t)(slot - t->bpe.merges) - home) & t->bpe.merge_mask) <= FARTHEST;
 }

@@ -34,6 +34,12 @@ int byte_level_byte(uint32_t c)
 
 enum { WAITING = sizeof((merge_reader){0}.waiting) / sizeof(merge_slot) };
 
+static bool refuse_collisions(smidgen_error *error)
+{
+    return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                     "the merges are made to be slow: too many of them collide");
+}
+
 /* In published files token ids follow the merges, so the next id is tried before the table is asked. */
 bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left, text_span right,
                     smidgen_error *error)
@@ -62,8 +68,8 @@ bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left
                          (int)(right.size_bytes < 40 ? right.size_bytes : 40), right.text);
     }
     merge_slot *place = &r->waiting[r->waiting_at];
-    if (r->waiting_count == WAITING) {
-        bpe_add_merge(t, place);
+    if (r->waiting_count == WAITING && !bpe_add_merge(t, place)) {
+        return refuse_collisions(error);
     }
     *place = (merge_slot){(uint32_t)l, (uint32_t)right_id, rank, id};
     bpe_prefetch_merge(t, place);
@@ -73,13 +79,16 @@ bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left
     return true;
 }
 
-void bpe_end_merges(tokenizer *t, merge_reader *r)
+bool bpe_end_merges(tokenizer *t, merge_reader *r, smidgen_error *error)
 {
     uint32_t first = r->waiting_count == WAITING ? r->waiting_at : 0;
     for (uint32_t i = 0; i < r->waiting_count; i++) {
-        bpe_add_merge(t, &r->waiting[(first + i) % WAITING]);
+        if (!bpe_add_merge(t, &r->waiting[(first + i) % WAITING])) {
+            return refuse_collisions(error);
+        }
     }
     r->waiting_count = 0;
+    return true;
 }
 
 static void find_byte_symbols(tokenizer *t)

@@ -229,8 +229,7 @@ static bool read_merges(tokenizer *t, const gguf_file *g, smidgen_error *error)
             return false;
         }
     }
-    bpe_end_merges(t, &reader);
-    return true;
+    return bpe_end_merges(t, &reader, error);
 }
 
 static bool read_byte_level(tokenizer *t, const gguf_file *g, smidgen_error *error)

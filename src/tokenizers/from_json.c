@@ -164,8 +164,7 @@ static bool read_merges(json_build *b, smidgen_error *error)
             return false;
         }
     }
-    bpe_end_merges(t, &reader);
-    return true;
+    return bpe_end_merges(t, &reader, error);
 }
 
 static bool read_bpe(json_build *b, smidgen_error *error)

@@ -220,7 +220,8 @@ int byte_level_byte(uint32_t character);
 
 bool bpe_begin_merges(tokenizer *t, uint32_t count);
 void bpe_prefetch_merge(const tokenizer *t, const merge_slot *merge);
-void bpe_add_merge(tokenizer *t, const merge_slot *merge);
+/* False when too many merges collide in the table, which only a made-up list does. */
+bool bpe_add_merge(tokenizer *t, const merge_slot *merge);
 typedef struct merge_reader {
     int32_t guess; /* the id that the next merge probably makes */
     char *room;    /* [vocabulary.longest_bytes] */
@@ -229,7 +230,7 @@ typedef struct merge_reader {
     uint32_t waiting_count, waiting_at;
 } merge_reader;
 /* Reads one merge; bpe_end_merges after the last. */
-void bpe_end_merges(tokenizer *t, merge_reader *r);
+bool bpe_end_merges(tokenizer *t, merge_reader *r, smidgen_error *error);
 bool bpe_read_merge(tokenizer *t, merge_reader *r, uint32_t rank, text_span left, text_span right,
                     smidgen_error *error);
 /* Byte symbols, and whether merges cross word borders; after vocabulary and flags are complete. */

@@ -66,8 +66,7 @@ bool unicode_is_word(uint32_t c);
 /* Punctuation as BERT means it: category P, and every ASCII character that is neither letter, digit, space
  * nor control. */
 bool unicode_is_bert_punctuation(uint32_t c);
-/* Lower case of one code point; U+0130, whose lower case is two code points, gives 'i' (U+0307 has to
- * follow). */
+/* Lower case of one code point. U+0130, whose lower case is two code points, is left as it is. */
 uint32_t unicode_lower(uint32_t c);
 
 #endif

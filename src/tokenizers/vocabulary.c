@@ -57,7 +57,7 @@ void vocabulary_prefetch(const vocabulary *v, const char *text, size_t size_byte
 /* Enters the spellings; their places lie far apart, so each is asked for a few spellings ahead. */
 static bool enter_all(vocabulary *v, const bool *may_repeat, smidgen_error *error)
 {
-    enum { AHEAD = 8 };
+    enum { AHEAD = 8, FARTHEST = 4096 }; /* honest vocabularies stay below 200 */
     uint32_t hashes[AHEAD] = {0};
     const gguf_string *texts = v->texts;
     for (uint64_t next = 0; next < (uint64_t)v->count + AHEAD; next++) {
@@ -73,6 +73,10 @@ static bool enter_all(vocabulary *v, const bool *may_repeat, smidgen_error *erro
         }
         v->longest_bytes = size > v->longest_bytes ? (uint32_t)size : v->longest_bytes;
         vocabulary_slot *slot = &v->slots[slot_of(v, texts[id].text, size, hash)];
+        if ((((uint32_t)(slot - v->slots) - hash) & v->mask) > FARTHEST) {
+            return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                             "the vocabulary is made to be slow: too many tokens collide");
+        }
         if (slot->id < 0) {
             *slot = (vocabulary_slot){hash, (int32_t)id};
         } else if (may_repeat == NULL || !may_repeat[id]) {
