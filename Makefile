@@ -1,6 +1,6 @@
 # The front door. `make` alone lists what there is; CMakePresets.json and tools/ do the work.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo models models-long test test-long style sanitize fuzz bench coverage install clean
+.PHONY: help setup build demo models models-long test test-long style sanitize fuzz bench bench-peers coverage install clean
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
@@ -42,8 +42,11 @@ fuzz: ## Every fuzzer for FUZZ_SECONDS (600) each
 	@$(call preset,fuzz)
 	@tools/fuzz --seconds $(FUZZ_SECONDS) build/fuzz
 
-bench: build ## Measure prefill, decode and load on this machine
-	@tools/bench.sh
+bench: build ## Measure load, prefill, decode and memory on this machine (BENCH="--threads 1,2 ...")
+	@python3 bench/run.py $(BENCH)
+
+bench-peers: build ## The same beside llama.cpp, interleaved (BENCH="--pairs 5 ...")
+	@python3 bench/peers/run.py $(BENCH)
 
 coverage: ## Lines and branches that the tests execute
 	@tools/setup.sh dev

@@ -40,13 +40,16 @@ def load_average():
 def check_quiet(limit):
     if limit is not None and load_average() > limit:
         sys.exit(f"the load average is {load_average():.2f}, more than {limit}: wait for a quiet machine")
+    if load_average() > 1:
+        print(f"warning: the load average is {load_average():.1f}: something else runs here, and programs "
+              "whose threads spin while they wait suffer most. Do not quote these figures.", file=sys.stderr)
 
 
 def peak(build, threads):
     """Read bandwidth and integer peak, measured now."""
     count = threads or os.cpu_count()
-    out = subprocess.run([os.path.join(build, "smidgen_peak"), str(count)], stdout=subprocess.PIPE, check=True)
-    return json.loads(out.stdout)
+    tool = os.path.join(build, "smidgen_peak")
+    return json.loads(subprocess.run([tool, str(count)], stdout=subprocess.PIPE, check=True).stdout)
 
 
 def now():

@@ -26,9 +26,10 @@ def title(row):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="smollm2-135m", help="names of the catalogue or paths, with commas")
-    parser.add_argument("--threads", type=number_list, default=[0], help="thread counts, with commas; 0: all cores")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="smollm2-135m", help="names or paths, with commas")
+    parser.add_argument("--threads", type=number_list, default=[0], help="counts, with commas; 0: all cores")
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--generate", type=int, default=128)
     parser.add_argument("--depths", type=number_list, default=[0], help="depths of generation, with commas")
@@ -47,8 +48,9 @@ def main():
         for threads in options.threads:
             machine = peak(options.build, threads)
             for index, depth in enumerate(options.depths):
-                words = [tool, "bench", path, "--json", "-t", str(threads), "--repeat", str(options.repeat), "-g",
-                         str(options.generate), "--depth", str(depth), "-p", str(0 if index else options.prefill)]
+                prefill = 0 if index else options.prefill
+                words = [tool, "bench", path, "--json", "-t", str(threads), "--repeat", str(options.repeat),
+                         "-g", str(options.generate), "--depth", str(depth), "-p", str(prefill)]
                 with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
                     for line in process.stdout:
                         row = json.loads(line)
@@ -67,8 +69,8 @@ def show(row, before):
         value, unit = row["peak_resident_bytes"] / 1048576, "MiB"
     old = before and (before.get("median") or before["peak_resident_bytes"] / 1048576)
     change = f"{100 * (value / old - 1):+6.1f}%" if old else ""
-    print(f"{os.path.basename(row['model']['path'])[:34]:34} {row['threads']:>7} {title(row):24} {value:12.4g} "
-          f"{unit:11} {change:>7}", flush=True)
+    name = os.path.basename(row["model"]["path"])[:34]
+    print(f"{name:34} {row['threads']:>7} {title(row):24} {value:12.4g} {unit:11} {change:>7}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Smidgen beside llama.cpp, interleaved: bench/peers/run.py [--models ...] [--threads 1,2] [--pairs 5]
 
-Builds llama.cpp from the PyPI sdist llama-cpp-python (or takes --llama-bin DIR), alternates both programs and prints
-medians of the ratios within each pair. Rows go to --out as JSON lines. README.md beside this says what is compared.
+Builds llama.cpp from the PyPI sdist llama-cpp-python (or takes --llama-bin DIR), alternates both programs and
+prints medians of the ratios within each pair. Rows go to --out as JSON lines. README.md beside this says what
+is compared.
 """
 import argparse
 import glob
@@ -13,8 +14,8 @@ import sys
 import tarfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from measure import (ROOT, build_folder, check_quiet, load_average, median, model_path, need, now, number_list, peak,
-                     run_measured, write_row)
+from measure import (ROOT, build_folder, check_quiet, load_average, median, model_path, need, now,
+                     number_list, peak, run_measured, write_row)
 
 SDIST = "llama-cpp-python==0.3.36"
 # What the issue asks for; a ratio is ours / theirs for speeds, ours / theirs for seconds and bytes too.
@@ -37,8 +38,8 @@ def build_llama(folder):
     os.makedirs(folder, exist_ok=True)
     if not glob.glob(os.path.join(folder, "*.tar.gz")):
         print(f"downloading {SDIST}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d",
-                        folder, SDIST], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:",
+                        "-d", folder, SDIST], check=True)
     with tarfile.open(glob.glob(os.path.join(folder, "*.tar.gz"))[0]) as archive:
         archive.extractall(folder)
     source = glob.glob(os.path.join(folder, "*", "vendor", "llama.cpp"))[0]
@@ -47,8 +48,8 @@ def build_llama(folder):
     subprocess.run(["cmake", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
                     "-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF",
                     "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_SERVER=OFF"], check=True, stdout=sys.stderr)
-    subprocess.run(["cmake", "--build", build, "-j", str(os.cpu_count()), "--target", "llama-bench"], check=True,
-                   stdout=sys.stderr)
+    subprocess.run(["cmake", "--build", build, "-j", str(os.cpu_count()), "--target", "llama-bench"],
+                   check=True, stdout=sys.stderr)
     return os.path.join(build, "bin")
 
 
@@ -60,8 +61,8 @@ class Llama:
         self.commit = None
 
     def bench(self, path, threads, *words):
-        out, seconds, resident = run_measured([self.tool, "-m", path, "-t", str(threads), "-r", "1", "-o", "jsonl",
-                                               *words])
+        out, seconds, resident = run_measured([self.tool, "-m", path, "-t", str(threads), "-r", "1", "-o",
+                                               "jsonl", *words])
         rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         self.commit = rows[0]["build_commit"]
         return rows, seconds, resident
@@ -98,10 +99,11 @@ class Smidgen:
         values = {row["kind"]: row.get("median") for row in rows}
         result = {"memory": resident, "prefill": values["prefill"], "decode": values["generate"]}
         if o.depth:
-            rows, _, _ = self.bench(path, threads, "-p", "0", "-g", str(o.generate), "--depth", str(o.depth))
+            rows, _, _ = self.bench(path, threads, "-p", "0", "-g", str(o.generate), "--depth",
+                                    str(o.depth))
             result["decode at depth"] = [r["median"] for r in rows if r["kind"] == "generate"][0]
-        _, result["first token"], _ = run_measured([self.tool, "run", path, "-t", str(threads), "-n", "1", "-q",
-                                                    "--prompt-ids", "100"])
+        _, result["first token"], _ = run_measured([self.tool, "run", path, "-t", str(threads), "-n", "1",
+                                                    "-q", "--prompt-ids", "100"])
         return result
 
 
@@ -116,7 +118,8 @@ def integer(metadata, ending, fallback=0):
 
 def account(tool, path):
     """Bytes that a decode step must read, and multiply-adds of a token, from what the file holds."""
-    report = json.loads(subprocess.run([tool, "inspect", path, "--json"], stdout=subprocess.PIPE, check=True).stdout)
+    done = subprocess.run([tool, "inspect", path, "--json"], stdout=subprocess.PIPE, check=True)
+    report = json.loads(done.stdout)
     tensors = {t["name"]: t for t in report["tensors"]}
     tied = "output.weight" not in tensors
     matrices = head = read = 0
@@ -195,8 +198,17 @@ def measure_pair(o, engines, index, path, threads):
     return pair
 
 
+def describe(o, engines, path, threads, bytes_of, machine):
+    """What every row says about where it comes from."""
+    return {"model": os.path.basename(path), "model_bytes": os.path.getsize(path), "threads": threads,
+            "smidgen_commit": engines[0].commit, "smidgen_build": engines[0].build,
+            "llama_commit": engines[1].commit, "prefill": o.prefill, "generate": o.generate, "depth": o.depth,
+            "account": bytes_of, "machine": machine}
+
+
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="smollm2-135m,gemma3-270m,qwen-0.5b,qwen-1.5b",
                         help="names of the catalogue or paths, with commas")
     parser.add_argument("--threads", type=number_list, default=[1, 2])
@@ -206,7 +218,8 @@ def parse():
     parser.add_argument("--depth", type=int, default=2048, help="0: leave decode at depth out")
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"), help="folder of our programs")
     parser.add_argument("--llama-bin", help="folder that holds a llama-bench built with native flags")
-    parser.add_argument("--llama-work", default=os.path.join(ROOT, "build/peers"), help="where llama.cpp is built")
+    parser.add_argument("--llama-work", default=os.path.join(ROOT, "build/peers"),
+                        help="where llama.cpp is built")
     parser.add_argument("--out", default=os.path.join(ROOT, "build/bench/peers.jsonl"))
     parser.add_argument("--max-load", type=float, help="refuse to measure while the load average is higher")
     return parser.parse_args()
@@ -218,8 +231,8 @@ def main():
     engines = [Smidgen(o.build), Llama(o.llama_bin or build_llama(o.llama_work))]
     check_quiet(o.max_load)
     machine = json.loads(subprocess.run([engines[0].tool, "probe", "--json"], stdout=subprocess.PIPE).stdout)
-    print(f"{'model':24} {'th':>2}  {'test':16} {'smidgen':>10} {'llama.cpp':>10} {'ratio':>6} {'(range)':14} "
-          f"{'share of peak':>13}")
+    print(f"{'model':24} {'th':>2}  {'test':16} {'smidgen':>10} {'llama.cpp':>10} {'ratio':>6} "
+          f"{'(range)':15} share, and llama.cpp's")
     for model in o.models.split(","):
         path = model_path(engines[0].tool, model)
         bytes_of = account(engines[0].tool, path)
@@ -228,11 +241,9 @@ def main():
             for index in range(o.pairs):
                 pair = measure_pair(o, engines, index, path, threads)
                 pairs.append(pair)
-                base = {"model": os.path.basename(path), "model_bytes": os.path.getsize(path), "threads": threads,
-                        "smidgen_commit": engines[0].commit, "smidgen_build": engines[0].build,
-                        "llama_commit": engines[1].commit, "prefill": o.prefill, "generate": o.generate,
-                        "depth": o.depth, "account": bytes_of, "machine": machine}
-                write_row(o.out, dict(base, kind="pair", pair=index, load_average=load_average(), time=now(), **pair))
+                base = describe(o, engines, path, threads, bytes_of, machine)
+                write_row(o.out, dict(base, kind="pair", pair=index, load_average=load_average(), time=now(),
+                                      **pair))
             summarise(o, model, threads, pairs, bytes_of, base)
     print(f"rows are in {o.out}")
 

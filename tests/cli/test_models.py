@@ -117,13 +117,14 @@ def log_probabilities_list_the_alternatives_in_order(folder):
         values = [t["logprob"] for t in record["top"]]
         equal(values, sorted(values, reverse=True))
         equal(all(v <= 0 for v in values), True)
-    lines = run(folder, "run", model(), "--raw", "-n", "3", "--logprobs", "2", FRANCE).stdout.decode().splitlines()
-    equal(len(lines), 3)
+    done = run(folder, "run", model(), "--raw", "-n", "3", "--logprobs", "2", FRANCE)
+    equal(len(done.stdout.decode().splitlines()), 3)
 
 
 @claim
 def a_schema_makes_valid_json(folder):
-    schema = '{"type":"object","properties":{"a":{"type":"boolean"},"b":{"type":"boolean"}},"required":["a","b"]}'
+    schema = json.dumps({"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "boolean"}},
+                         "required": ["a", "b"]})
     text = reply(folder, "-n", "60", "--json-schema", schema, "Give me two booleans.")["text"]
     value = json.loads(text)
     equal(sorted(value), ["a", "b"])
@@ -185,7 +186,7 @@ def inspect_shows_every_tensor_and_entry(folder):
 def perplexity_and_divergence_are_reported(folder):
     text, stored = os.path.join(folder, "text.txt"), os.path.join(folder, "x.logits")
     with open(text, "w") as f:
-        f.write("The quick brown fox jumps over the lazy dog. " * 20 + "It was a bright cold day in April. " * 10)
+        f.write("The quick brown fox jumps over the lazy dog. " * 20 + "It was a bright cold day. " * 15)
     words = ("perplexity", model(), text, "--json", "-c", "64", "-w", "2", "-q")
     first = json.loads(run(folder, *words, "--save-logits", stored).stdout)
     equal(first["windows"], 2)
@@ -197,7 +198,8 @@ def perplexity_and_divergence_are_reported(folder):
     equal(same["divergence"]["same_top"] > 0.99, True)
     exact = json.loads(run(folder, *words, "--exact", "--kl-against", stored).stdout)
     equal(0 < exact["divergence"]["mean"] < 0.1, True)
-    error_of(run(folder, "perplexity", model(), text, "--json", "-q", "-c", "32", "--kl-against", stored), INVALID)
+    other = ("perplexity", model(), text, "--json", "-q", "-c", "32")
+    error_of(run(folder, *other, "--kl-against", stored), INVALID)
     with open(stored, "r+b") as f:
         f.truncate(os.path.getsize(stored) - 1)
     error_of(run(folder, *words, "--kl-against", stored), BAD_FILE)
@@ -236,7 +238,8 @@ def a_base_model_has_no_chat(folder):
 def chat_remembers_and_its_commands_work(folder):
     saved = os.path.join(folder, "saved.json")
     lines = ["My name is Ann. Say hello.", "/stats", "What is my name?", f"/save {saved}", "/undo", "/clear",
-             "/system Be brief.", "/system", "/nonsense", "/help", '"""two', 'lines"""', "/exit", "never read"]
+             "/system Be brief.", "/system", "/nonsense", "/help", '"""two', 'lines"""', "/exit",
+             "never read"]
     done = run(folder, "chat", model(), "--temperature", "0", "-n", "12", input="\n".join(lines).encode())
     status(done, 0)
     holds(done.stdout, "reused", "forgotten", "Be brief.", "there is no command /nonsense", "/regenerate")
