@@ -1,5 +1,5 @@
-/* Any bytes as a JSON schema, and a walk through texts under it: no crash, no leak, no hang; a schema that was taken
- * never leads into a dead end. */
+/* Any bytes as a JSON schema, and a walk through texts under it: no crash, no leak, no hang; a schema that
+ * was taken never leads into a dead end. */
 #include <stdlib.h>
 
 #include "failing_allocator.h"

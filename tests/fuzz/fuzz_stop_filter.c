@@ -1,5 +1,5 @@
-/* Stop strings and pieces of text out of any bytes: whole characters come out, whatever the pieces, and the same text
- * whatever the cuts. Input: count of stops, then stops ended by zero bytes, then the text. */
+/* Stop strings and pieces of text out of any bytes: whole characters come out, whatever the pieces, and the
+ * same text whatever the cuts. Input: count of stops, then stops ended by zero bytes, then the text. */
 #include <stdlib.h>
 
 #include "base/utf8.h"
@@ -13,7 +13,8 @@ static size_t run(stop_filter *f, const uint8_t *text, size_t size, size_t piece
     size_t used = 0;
     bool stopped = false, no_memory = false;
     for (size_t at = 0; at < size && !stopped; at += piece) {
-        stopped = stop_filter_feed(f, (const char *)text + at, size - at < piece ? size - at : piece, &no_memory);
+        stopped =
+            stop_filter_feed(f, (const char *)text + at, size - at < piece ? size - at : piece, &no_memory);
         used += stop_filter_take(f, out + used, 1 + piece);
         if (no_memory) {
             abort();
