@@ -6,7 +6,8 @@
 #include "base/utf8.h"
 #include "tokenizers/internal.h"
 
-enum { NONE = UINT32_MAX, NOT_LOOKED_UP = -2, SHORT_PIECE = 24 };
+#define NONE UINT32_MAX /* of symbols, and the rank of a free place */
+enum { NOT_LOOKED_UP = -2, SHORT_PIECE = 24 };
 
 typedef struct symbol {
     int32_t id;           /* NOT_LOOKED_UP: by its text, when the merging is over */

@@ -122,3 +122,54 @@ TEST(real_tokenizers_give_the_ids_of_llama_cpp)
         check_model(models[i]);
     }
 }
+
+/* bos and eos of model.json, which llama.cpp printed; its eot ends a reply too. */
+static void check_frame(const char *name)
+{
+    real_model m;
+    json_file facts;
+    tokenizer_info info;
+    char path[128];
+    snprintf(path, sizeof path, "real_llm/%s/model.json", name);
+    if (!json_file_open(&facts, path)) {
+        return;
+    }
+    if (real_open(&m, name)) {
+        tokenizer_get_info(m.tokenizer, &info);
+        CHECK_EQUAL(info.vocab_size, json_integer(json_get(facts.root, "vocab"), -2));
+        CHECK_EQUAL(info.bos, json_integer(json_get(facts.root, "bos"), -2));
+        CHECK_EQUAL(info.eos, json_integer(json_get(facts.root, "eos"), -2));
+        CHECK_EQUAL(info.adds_bos, json_bool(json_get(facts.root, "add_bos"), false));
+        CHECK_EQUAL(info.adds_eos, json_bool(json_get(facts.root, "add_eos"), true));
+        CHECK(tokenizer_is_end(m.tokenizer, info.eos));
+        CHECK(tokenizer_is_end(m.tokenizer, (int32_t)json_integer(json_get(facts.root, "eot"), -2)));
+    }
+    real_close(&m);
+    json_file_close(&facts);
+}
+
+TEST(real_tokenizers_know_where_a_text_begins_and_ends)
+{
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (test_model(models[i]) == NULL) {
+            SKIP("no %s", models[i]);
+        }
+        check_frame(models[i]);
+    }
+}
+
+/* Qwen's files list it as an ordinary token: parsed in a prompt as llama.cpp does, but a reply may contain
+ * it. */
+TEST(real_tokenizers_do_not_end_a_reply_at_markup)
+{
+    real_model m;
+    if (test_model("qwen-0.5b") == NULL) {
+        SKIP("no qwen-0.5b");
+    }
+    REQUIRE(real_open(&m, "qwen-0.5b"));
+    int32_t id = tokenizer_find(m.tokenizer, "</s>", 4);
+    CHECK_EQUAL(id, 128247);
+    CHECK(!tokenizer_is_end(m.tokenizer, id) && !tokenizer_is_control(m.tokenizer, id));
+    CHECK(tokenizer_is_end(m.tokenizer, tokenizer_find(m.tokenizer, "<|endoftext|>", 13)));
+    real_close(&m);
+}
