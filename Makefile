@@ -1,13 +1,13 @@
 # The front door. `make` alone lists what there is; CMakePresets.json and tools/ do the work.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo models models-long test test-long style sanitize fuzz bench bench-peers coverage install clean
+.PHONY: help setup build demo test test-long style sanitize fuzz bench bench-peers coverage install clean
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 preset = cmake --preset $(1) >/dev/null && cmake --build --preset $(1)
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: ## Install what building and testing need (Debian, Ubuntu; root or sudo)
 	@tools/setup.sh test
