@@ -47,7 +47,8 @@ def build_llama(folder):
     print(f"building llama.cpp in {build}", file=sys.stderr)
     subprocess.run(["cmake", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
                     "-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF",
-                    "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_SERVER=OFF"], check=True, stdout=sys.stderr)
+                    "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TOOLS=ON"],
+                   check=True, stdout=sys.stderr)
     subprocess.run(["cmake", "--build", build, "-j", str(os.cpu_count()), "--target", "llama-bench"],
                    check=True, stdout=sys.stderr)
     return os.path.join(build, "bin")

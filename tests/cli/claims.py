@@ -87,8 +87,11 @@ class Terminal:
         self.seen = b""
         self.child, self.end = pty.fork()
         if self.child == 0:
-            os.chdir(folder)
-            os.execve(TOOL, [TOOL, *words], environment(folder, **env))
+            try:
+                os.chdir(folder)
+                os.execve(TOOL, [TOOL, *words], environment(folder, **env))
+            finally:
+                os._exit(127)
 
     def read(self, seconds=0.2):
         until = time.monotonic() + seconds
@@ -132,6 +135,8 @@ class Terminal:
 
 def main():
     word = sys.argv[1] if len(sys.argv) > 1 else ""
+    if not os.path.exists(TOOL):
+        sys.exit(f"there is no {TOOL}: build it, or set SMIDGEN")
     passed = failed = skipped = 0
     for function in CLAIMS:
         if word not in function.__name__:
