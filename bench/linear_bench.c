@@ -1,7 +1,9 @@
-/* Times matrix products alone: JSON lines {type, rows, columns, batch, threads, isa, gb_per_s, gmac_per_s, share}.
- * share: of the read bandwidth (batch 1 to 4) or of the integer multiply-add rate, both measured in this run just before.
- * usage: linear_bench [--type Q4_K] [--shape ROWSxCOLUMNS] [--batch N] [--threads N] [--seconds S]
- * [--warm yes]: one small matrix that stays in the caches, instead of more weights than they hold; default: all of a list. */
+/* Times matrix products alone: JSON lines {type, rows, columns, batch, threads, isa, gb_per_s, gmac_per_s,
+ * share}. share: of the read bandwidth (batch 1 to 4) or of the integer multiply-add rate, both measured in
+ * this run just before. usage: linear_bench [--type Q4_K] [--shape ROWSxCOLUMNS] [--batch N] [--threads N]
+ * [--seconds S]
+ * [--warm yes]: one small matrix that stays in the caches, instead of more weights than they hold; default:
+ * all of a list. */
 #include "cpu/linear.h"
 #include "cpu/linear_layout.h"
 #include "cpu/pool.h"
@@ -28,7 +30,8 @@ static double now_seconds(clockid_t clock)
 
 __attribute__((target("avx2"))) static uint64_t read_all(const uint8_t *at, size_t bytes)
 {
-    __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                      _mm256_setzero_si256()};
     for (size_t i = 0; i + 128 <= bytes; i += 128) {
         for (size_t j = 0; j < 4; j++) {
             const void *p = at + i + 32 * j;
@@ -126,8 +129,8 @@ static void work_multiply(void *context, int64_t begin, int64_t end, int thread)
     j->work[thread] += multiply_add((end - begin) * 100000);
 }
 
-static double best_of(cpu_pool *pool, void (*work)(void *, int64_t, int64_t, int), job *j, int64_t items, int64_t grain,
-                      double seconds)
+static double best_of(cpu_pool *pool, void (*work)(void *, int64_t, int64_t, int), job *j, int64_t items,
+                      int64_t grain, double seconds)
 {
     /* One thread is timed by its own clock, so that a busy machine disturbs less. */
     clockid_t clock = cpu_pool_threads(pool) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
@@ -154,15 +157,26 @@ static uint8_t *random_rows(element_type type, int64_t rows, int64_t columns, ui
     return stored;
 }
 
-static void bench(element_type type, int64_t rows, int64_t columns, int64_t batch, int threads, double seconds,
-                  bool warm)
+static void free_job(job *j)
+{
+    memory_release(&memory_system, j->in.prepared, 0);
+    memory_release(&memory_system, j->scratch, 0);
+    memory_release(&memory_system, (void *)j->memory, COLD_BYTES);
+    free((void *)j->copies);
+    free((void *)j->in.x);
+    free(j->y);
+}
+
+static void bench(element_type type, int64_t rows, int64_t columns, int64_t batch, int threads,
+                  double seconds, bool warm)
 {
     smidgen_error error = {0};
     cpu_isa isa = cpu_isa_choose();
     cpu_pool *pool = cpu_pool_create(threads, &memory_system);
     uint64_t row_bytes;
     uint8_t *stored = random_rows(type, rows, columns, &row_bytes);
-    linear_weights *first = linear_create(type, rows, columns, SMIDGEN_PRECISION_FAST, isa, &memory_system, &error);
+    linear_weights *first =
+        linear_create(type, rows, columns, SMIDGEN_PRECISION_FAST, isa, &memory_system, &error);
     if (first == NULL) {
         fprintf(stderr, "linear_bench: %s\n", error.message);
         exit(1);
@@ -177,14 +191,17 @@ static void bench(element_type type, int64_t rows, int64_t columns, int64_t batc
     int copies = batch <= 4 && !warm ? (int)(COLD_BYTES / linear_bytes(first)) + 1 : 1;
     job j = {.copies = malloc((size_t)copies * sizeof(void *)), .copy_count = copies, .isa = isa};
     for (int i = 0; i < copies; i++) {
-        j.copies[i] = i == 0 ? first : linear_create(type, rows, columns, SMIDGEN_PRECISION_FAST, isa, &memory_system, &error);
+        j.copies[i] =
+            i == 0 ? first
+                   : linear_create(type, rows, columns, SMIDGEN_PRECISION_FAST, isa, &memory_system, &error);
         linear_pack(j.copies[i], stored, 0, rows);
     }
     float *x = malloc((size_t)(batch * columns) * sizeof(float));
     for (int64_t i = 0; i < batch * columns; i++) {
         x[i] = (float)(i * 7919 % 2003 - 1001) / 1000;
     }
-    j.in = (linear_input){x, batch, columns, columns, memory_allocate(&memory_system, linear_input_bytes(batch, columns))};
+    j.in = (linear_input){x, batch, columns, columns,
+                          memory_allocate(&memory_system, linear_input_bytes(batch, columns))};
     j.y = malloc((size_t)(batch * rows) * sizeof(float));
     j.scratch_bytes = linear_scratch_bytes(first);
     j.scratch = memory_allocate(&memory_system, j.scratch_bytes * (size_t)threads);
@@ -200,23 +217,20 @@ static void bench(element_type type, int64_t rows, int64_t columns, int64_t batc
     double took = best_of(pool, work_run, &j, items, grain, seconds);
     double gb = (double)linear_bytes(first) * copies / took * 1e-9;
     double gmac = (double)rows * (double)columns * (double)batch * copies / took * 1e-9;
-    printf("{\"type\":\"%s\",\"rows\":%lld,\"columns\":%lld,\"batch\":%lld,\"threads\":%d,\"isa\":\"%s\",\"gb_per_s\":%.1f,"
-           "\"gmac_per_s\":%.1f,\"peak_gb_per_s\":%.1f,\"peak_gmac_per_s\":%.1f,\"share\":%.3f,\"prepare_gb_per_s\":%.1f,"
+    printf("{\"type\":\"%s\",\"rows\":%lld,\"columns\":%lld,\"batch\":%lld,\"threads\":%d,\"isa\":\"%s\","
+           "\"gb_per_s\":%.1f,"
+           "\"gmac_per_s\":%.1f,\"peak_gb_per_s\":%.1f,\"peak_gmac_per_s\":%.1f,\"share\":%.3f,\"prepare_gb_"
+           "per_s\":%.1f,"
            "\"pack_gb_per_s\":%.2f,\"bits_per_weight\":%.3f}\n",
-           element_name((uint32_t)type), (long long)rows, (long long)columns, (long long)batch, threads, cpu_isa_name(isa), gb,
-           gmac, peak_gb, peak_gmac, batch <= 4 ? gb / peak_gb : gmac / peak_gmac,
+           element_name((uint32_t)type), (long long)rows, (long long)columns, (long long)batch, threads,
+           cpu_isa_name(isa), gb, gmac, peak_gb, peak_gmac, batch <= 4 ? gb / peak_gb : gmac / peak_gmac,
            (double)(batch * columns) * 4 / prepare * 1e-9, (double)row_bytes * (double)rows / pack * 1e-9,
            (double)linear_bytes(first) * 8 / ((double)rows * (double)columns));
     fflush(stdout);
     for (int i = 0; i < copies; i++) {
         linear_close(j.copies[i]);
     }
-    memory_release(&memory_system, j.in.prepared, 0);
-    memory_release(&memory_system, j.scratch, 0);
-    memory_release(&memory_system, memory, COLD_BYTES);
-    free(j.copies);
-    free(j.y);
-    free(x);
+    free_job(&j);
     free(stored);
     cpu_pool_close(pool);
 }
@@ -235,7 +249,8 @@ static element_type type_named(const char *name)
 int main(int argc, char **argv)
 {
     static const char *const names[] = {"Q4_K", "Q6_K", "Q4_1", "Q5_0", "Q8_0"};
-    static const int64_t shapes[][2] = {{1536, 1536}, {8960, 1536}, {1536, 8960}, {896, 896}, {4864, 896}, {896, 4864}};
+    static const int64_t shapes[][2] = {{1536, 1536}, {8960, 1536}, {1536, 8960},
+                                        {896, 896},   {4864, 896},  {896, 4864}};
     const char *type = NULL;
     long long rows = 0, columns = 0, batch = 0;
     int threads = 1;
@@ -257,7 +272,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--seconds") == 0) {
             seconds = strtod(argv[i + 1], NULL);
         } else {
-            fprintf(stderr, "usage: linear_bench [--type NAME] [--shape RxC] [--batch N] [--threads N] [--seconds S] [--warm yes]\n");
+            fprintf(stderr, "usage: linear_bench [--type NAME] [--shape RxC] [--batch N] [--threads N] "
+                            "[--seconds S] [--warm yes]\n");
             return 2;
         }
     }
@@ -268,8 +284,11 @@ int main(int argc, char **argv)
             const element_info *info = element_find((uint32_t)type_named(name));
             for (int pass = 0; pass < 2 && k % info->block_weights == 0; pass++) {
                 if (batch == 0 || pass == 0) {
-                    bench(type_named(name), m, k, batch != 0 ? batch : pass == 0 ? 1 : 512, threads, seconds,
-                          warm);
+                    bench(type_named(name), m, k,
+                          batch != 0  ? batch
+                          : pass == 0 ? 1
+                                      : 512,
+                          threads, seconds, warm);
                 }
             }
             if (rows > 0) {

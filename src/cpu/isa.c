@@ -1,4 +1,5 @@
-/* Owns the choice of the instruction set: what the machine has, what this build carries, what SMIDGEN_ISA asks for. */
+/* Owns the choice of the instruction set: what the machine has, what this build carries, what SMIDGEN_ISA
+ * asks for. */
 #include "cpu/isa.h"
 
 #include <stdlib.h>
@@ -14,7 +15,8 @@ static int machine_has(cpu_isa isa)
     case CPU_ISA_SCALAR:
         return 1;
     case CPU_ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("f16c");
     case CPU_ISA_AVX512:
         return machine_has(CPU_ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -26,23 +28,11 @@ static int machine_has(cpu_isa isa)
 
 static const cpu_isa isa_preference[] = {CPU_ISA_AVX512, CPU_ISA_AVX2, CPU_ISA_SCALAR};
 
-#elif defined(__aarch64__) && defined(__linux__)
-
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
+#elif defined(__aarch64__)
 
 static int machine_has(cpu_isa isa)
 {
-    return isa == CPU_ISA_SCALAR || (isa == CPU_ISA_NEON && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0);
-}
-
-static const cpu_isa isa_preference[] = {CPU_ISA_NEON, CPU_ISA_SCALAR};
-
-#elif defined(__aarch64__) && defined(__APPLE__)
-
-static int machine_has(cpu_isa isa) /* every Apple silicon Mac has the dot product */
-{
-    return isa == CPU_ISA_SCALAR || isa == CPU_ISA_NEON;
+    return isa == CPU_ISA_SCALAR || (isa == CPU_ISA_NEON && cpu_isa_has_dot_product());
 }
 
 static const cpu_isa isa_preference[] = {CPU_ISA_NEON, CPU_ISA_SCALAR};

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* Powers of two that quant_split.scale may carry over the stored f16; packing divides them out again, exactly. */
+/* Powers of two that quant_split.scale may carry over the stored f16; packing divides them out again,
+ * exactly. */
 static float scale_unit(element_type type)
 {
     switch (type) {
@@ -50,8 +51,8 @@ static bool plan_sizes(linear_weights *w)
     return true;
 }
 
-linear_weights *linear_create(element_type type, int64_t rows, int64_t columns, smidgen_precision precision, cpu_isa isa,
-                              const smidgen_allocator *allocator, smidgen_error *error)
+linear_weights *linear_create(element_type type, int64_t rows, int64_t columns, smidgen_precision precision,
+                              cpu_isa isa, const smidgen_allocator *allocator, smidgen_error *error)
 {
     const char *name = element_name((uint32_t)type);
     const quant_format *format = quant_find(type);
@@ -69,8 +70,9 @@ linear_weights *linear_create(element_type type, int64_t rows, int64_t columns, 
         return NULL;
     }
     if (rows <= 0 || columns <= 0 || !element_bytes(type, (uint64_t)columns, &plan.row_bytes)) {
-        error_set(error, SMIDGEN_ERROR_WRONG_SHAPE, "a matrix of %lld x %lld does not fill whole blocks of %s",
-                  (long long)rows, (long long)columns, name);
+        error_set(error, SMIDGEN_ERROR_WRONG_SHAPE,
+                  "a matrix of %lld x %lld does not fill whole blocks of %s", (long long)rows,
+                  (long long)columns, name);
         return NULL;
     }
     if (format != NULL) {
@@ -223,6 +225,9 @@ static void run_quantised(const run *r)
         }
         for (int64_t panel = r->begin; panel < r->end; panel++) {
             linear_panel p = linear_panel_of(w, panel);
+            for (int i = 0; count > LINEAR_FEW && i < count; i++) { /* the lines of y, while the sums are made */
+                __builtin_prefetch(r->y + owner[i] * r->y_stride + panel * LINEAR_PANEL_ROWS, 1);
+            }
             if (count <= LINEAR_FEW) {
                 w->kernels->few(&p, rows, count, r->sums);
             } else {
@@ -238,8 +243,8 @@ static void run_quantised(const run *r)
     }
 }
 
-void linear_run(const linear_weights *w, const linear_input *in, const float *bias, float *y, int64_t y_stride,
-                int64_t item_begin, int64_t item_end, void *scratch)
+void linear_run(const linear_weights *w, const linear_input *in, const float *bias, float *y,
+                int64_t y_stride, int64_t item_begin, int64_t item_end, void *scratch)
 {
     run r = {w, in, bias, y, y_stride, item_begin, item_end, scratch, (uint8_t *)scratch + LINEAR_SUMS_BYTES};
     if (w->format == NULL || w->precision == SMIDGEN_PRECISION_EXACT) {

@@ -1,5 +1,5 @@
-/* Private to cpu/linear_*_avx2.c: the parts that the streaming and the tiled kernels share. Everything is inlined into
- * kernels whose layout arguments are constants, so the switches vanish. */
+/* Private to cpu/linear_*_avx2.c: the parts that the streaming and the tiled kernels share. Everything is
+ * inlined into kernels whose layout arguments are constants, so the switches vanish. */
 #ifndef CPU_LINEAR_AVX2_H
 #define CPU_LINEAR_AVX2_H
 
@@ -11,10 +11,12 @@
 #define LINEAR_INLINE static inline __attribute__((always_inline))
 
 void linear_few_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc);
-void linear_many_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch);
+void linear_many_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                      void *scratch);
 
-/* sum += value in lanes of 16 and 32 bits. As plain intrinsics, gcc reorders long sums into trees whose leaves do not fit
- * the registers (a third of the speed of the tiled kernels), and copies registers that need no copy. */
+/* sum += value in lanes of 16 and 32 bits. As plain intrinsics, gcc reorders long sums into trees whose
+ * leaves do not fit the registers (a third of the speed of the tiled kernels), and copies registers that need
+ * no copy. */
 LINEAR_INLINE void linear_add16(__m256i *sum, __m256i value)
 {
     __asm__("vpaddw %1, %0, %0" : "+x"(*sum) : "x"(value));
@@ -54,8 +56,8 @@ LINEAR_INLINE __m256i linear_shift(__m256i v, int left)
     return left > 0 ? _mm256_slli_epi16(v, left) : left < 0 ? _mm256_srli_epi16(v, -left) : v;
 }
 
-/* Codes of groups v and v + 4 (v < 4) for 8 rows (side 0: rows 0..7, 1: rows 8..15) of one block: 4 inputs a row.
- * Unsigned, except LINEAR_CODE_8 and LINEAR_CODE_TABLE, which give signed values. */
+/* Codes of groups v and v + 4 (v < 4) for 8 rows (side 0: rows 0..7, 1: rows 8..15) of one block: 4 inputs a
+ * row. Unsigned, except LINEAR_CODE_8 and LINEAR_CODE_TABLE, which give signed values. */
 LINEAR_INLINE void linear_unpack(int code, const uint8_t *block, int v, int side, __m256i table, __m256i *low,
                                  __m256i *high)
 {
@@ -93,13 +95,15 @@ LINEAR_INLINE void linear_unpack(int code, const uint8_t *block, int v, int side
     }
 }
 
-/* Whether the layout's codes go through 16-bit sums (small unsigned codes) or through 32-bit ones (signed bytes). */
+/* Whether the layout's codes go through 16-bit sums (small unsigned codes) or through 32-bit ones (signed
+ * bytes). */
 LINEAR_INLINE bool linear_is_bytes(int code)
 {
     return code == LINEAR_CODE_8 || code == LINEAR_CODE_TABLE;
 }
 
-/* 16-bit sums a block: two where one would overflow (5 bits without a zero) or where the subblocks are 16 long. */
+/* 16-bit sums a block: two where one would overflow (5 bits without a zero) or where the subblocks are 16
+ * long. */
 LINEAR_INLINE int linear_runs(int code, int halves, int minimum)
 {
     return halves == 2 || (code == LINEAR_CODE_5 && minimum) ? 2 : 1;
@@ -140,7 +144,8 @@ LINEAR_INLINE __m256i linear_subminimum_pairs(const uint8_t *subminimum, int sid
 
 LINEAR_INLINE __m256 linear_subminimum_floats(const uint8_t *subminimum, int side)
 {
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(subminimum + side * 8))));
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(subminimum + side * 8))));
 }
 
 LINEAR_INLINE __m256 linear_halves(const uint16_t *stored, int side)

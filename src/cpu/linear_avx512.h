@@ -1,4 +1,5 @@
-/* Private to cpu/linear_*_avx512.c: one vector holds four inputs of all 16 rows of a panel, vpdpbusd does the sums. */
+/* Private to cpu/linear_*_avx512.c: one vector holds four inputs of all 16 rows of a panel, vpdpbusd does the
+ * sums. */
 #ifndef CPU_LINEAR_AVX512_H
 #define CPU_LINEAR_AVX512_H
 
@@ -53,7 +54,8 @@ LINEAR_INLINE __m512i linear_table(const linear_panel *panel)
 }
 
 /* Unsigned codes of groups v and v + 4 (v < 4) of one block. */
-LINEAR_INLINE void linear_unpack(int code, const uint8_t *block, int v, __m512i table, __m512i *low, __m512i *high)
+LINEAR_INLINE void linear_unpack(int code, const uint8_t *block, int v, __m512i table, __m512i *low,
+                                 __m512i *high)
 {
     if (code == LINEAR_CODE_8) {
         const __m512i flip = _mm512_set1_epi8((char)0x80);
@@ -92,8 +94,9 @@ LINEAR_INLINE void linear_unpack(int code, const uint8_t *block, int v, __m512i 
 /* total - bias * (the sum of the activations of half h). */
 LINEAR_INLINE __m512i linear_start(__m512i total, const linear_block *x, int h, int bias)
 {
-    return bias == 0 ? total
-                     : _mm512_dpwssd_epi32(total, linear_broadcast32(x->pair[h]), _mm512_set1_epi16((short)-bias));
+    return bias == 0
+               ? total
+               : _mm512_dpwssd_epi32(total, linear_broadcast32(x->pair[h]), _mm512_set1_epi16((short)-bias));
 }
 
 LINEAR_INLINE __m512 linear_subscales(const int8_t *at)
@@ -120,8 +123,10 @@ LINEAR_INLINE __m512 linear_scales(const linear_panel *panel, const uint16_t *st
     return _mm512_mul_ps(linear_halves(stored), _mm512_set1_ps(panel->unit));
 }
 
-/* The integer sum of a block as a float, subscales applied. Every product and sum stays below 2^24, so it is exact. */
-LINEAR_INLINE __m512 linear_scaled_sum(int halves, __m512i first, __m512i second, __m512 scale0, __m512 scale1)
+/* The integer sum of a block as a float, subscales applied. Every product and sum stays below 2^24, so it is
+ * exact. */
+LINEAR_INLINE __m512 linear_scaled_sum(int halves, __m512i first, __m512i second, __m512 scale0,
+                                       __m512 scale1)
 {
     __m512 sum = _mm512_mul_ps(_mm512_cvtepi32_ps(first), scale0);
     return halves == 1 ? sum : _mm512_fmadd_ps(_mm512_cvtepi32_ps(second), scale1, sum);

@@ -1,11 +1,13 @@
-/* Owns the streaming kernels for AVX2: one panel against 1 to LINEAR_FEW rows, every packed byte read once. */
+/* Owns the streaming kernels for AVX2: one panel against 1 to LINEAR_FEW rows, every packed byte read once.
+ */
 #include "cpu/linear_avx2.h"
 
 enum { SIDE = LINEAR_PANEL_ROWS / 2, PREFETCH_BYTES = 1536 };
 
-/* Integer sums of one block for the panel rows of sides [from, to): sum[row][side], 32 bits. Subscales are applied. */
-LINEAR_INLINE void block_sums(int code, int halves, int zero, int minimum, int superblock, int count, int from, int to,
-                              const uint8_t *block, const int8_t *subscale, __m256i table,
+/* Integer sums of one block for the panel rows of sides [from, to): sum[row][side], 32 bits. Subscales are
+ * applied. */
+LINEAR_INLINE void block_sums(int code, int halves, int zero, int minimum, int superblock, int count,
+                              int from, int to, const uint8_t *block, const int8_t *subscale, __m256i table,
                               const linear_block *const *rows, int64_t b, __m256i sum[][2])
 {
     const int runs = linear_runs(code, halves, minimum);
@@ -61,7 +63,8 @@ LINEAR_INLINE void block_sums(int code, int halves, int zero, int minimum, int s
                     part[r][side][run] = _mm256_madd_epi16(part[r][side][run], scale[run]);
                 }
             }
-            sum[r][side] = runs == 2 ? _mm256_add_epi32(part[r][side][0], part[r][side][1]) : part[r][side][0];
+            sum[r][side] =
+                runs == 2 ? _mm256_add_epi32(part[r][side][0], part[r][side][1]) : part[r][side][0];
         }
     }
 }
@@ -72,10 +75,13 @@ LINEAR_INLINE void whole_block(int code, int halves, int zero, int minimum, int 
                                const linear_block *const *rows, int64_t b, __m256i sum[][2])
 {
     if (count == 1) {
-        block_sums(code, halves, zero, minimum, superblock, count, 0, 2, block, subscale, table, rows, b, sum);
+        block_sums(code, halves, zero, minimum, superblock, count, 0, 2, block, subscale, table, rows, b,
+                   sum);
     } else {
-        block_sums(code, halves, zero, minimum, superblock, count, 0, 1, block, subscale, table, rows, b, sum);
-        block_sums(code, halves, zero, minimum, superblock, count, 1, 2, block, subscale, table, rows, b, sum);
+        block_sums(code, halves, zero, minimum, superblock, count, 0, 1, block, subscale, table, rows, b,
+                   sum);
+        block_sums(code, halves, zero, minimum, superblock, count, 1, 2, block, subscale, table, rows, b,
+                   sum);
     }
 }
 
@@ -94,10 +100,12 @@ LINEAR_INLINE void prefetch(const uint8_t *at, size_t bytes)
     }
 }
 
-LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
-                              int count, const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_t code_bytes,
+                              size_t meta_bytes, int count, const linear_panel *panel,
+                              const linear_block *const *rows, float *acc)
 {
-    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
     __m256 total[LINEAR_FEW][2];
     for (int r = 0; r < count; r++) {
         total[r][0] = total[r][1] = _mm256_setzero_ps();
@@ -109,7 +117,8 @@ LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_
         prefetch(block, code_bytes);
         whole_block(code, halves, zero, minimum, 0, count, block, NULL, table, rows, b, sum);
         for (int side = 0; side < 2; side++) {
-            __m256 d = code == LINEAR_CODE_TABLE ? linear_scales(panel, scale, side) : linear_halves(scale, side);
+            __m256 d =
+                code == LINEAR_CODE_TABLE ? linear_scales(panel, scale, side) : linear_halves(scale, side);
             for (int r = 0; r < count; r++) {
                 __m256 factor = _mm256_mul_ps(d, _mm256_set1_ps(rows[r][b].scale));
                 total[r][side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][side]), factor, total[r][side]);
@@ -124,8 +133,8 @@ LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_
 }
 
 /* minima[row][side] += what one block's subminima contribute. */
-LINEAR_INLINE void add_minima(int halves, int count, const uint8_t *subminimum, const linear_block *const *rows, int64_t b,
-                              __m256 minima[][2])
+LINEAR_INLINE void add_minima(int halves, int count, const uint8_t *subminimum,
+                              const linear_block *const *rows, int64_t b, __m256 minima[][2])
 {
     for (int side = 0; side < 2; side++) {
         if (halves == 1) {
@@ -140,16 +149,18 @@ LINEAR_INLINE void add_minima(int halves, int count, const uint8_t *subminimum, 
         for (int r = 0; r < count; r++) {
             __m256i low = _mm256_madd_epi16(m0, linear_broadcast32(rows[r][b].pair[0]));
             low = _mm256_add_epi32(low, _mm256_madd_epi16(m1, linear_broadcast32(rows[r][b].pair[1])));
-            minima[r][side] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(low), _mm256_set1_ps(rows[r][b].scale),
-                                              minima[r][side]);
+            minima[r][side] =
+                _mm256_fmadd_ps(_mm256_cvtepi32_ps(low), _mm256_set1_ps(rows[r][b].scale), minima[r][side]);
         }
     }
 }
 
-LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
-                                   int count, const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes,
+                                   size_t meta_bytes, int count, const linear_panel *panel,
+                                   const linear_block *const *rows, float *acc)
 {
-    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
     const size_t scales_bytes = 2 * LINEAR_PANEL_ROWS * (size_t)(1 + minimum);
     const size_t sub_bytes = LINEAR_PANEL_ROWS * (size_t)halves;
     __m256 total[LINEAR_FEW][2];
@@ -168,7 +179,8 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
             const uint8_t *sub = meta + scales_bytes + (size_t)i * sub_bytes;
             __m256i sum[LINEAR_FEW][2];
             prefetch(block, code_bytes);
-            whole_block(code, halves, zero, minimum, 1, count, block, (const int8_t *)sub, table, rows, b + i, sum);
+            whole_block(code, halves, zero, minimum, 1, count, block, (const int8_t *)sub, table, rows, b + i,
+                        sum);
             for (int r = 0; r < count; r++) {
                 __m256 x = _mm256_set1_ps(rows[r][b + i].scale);
                 inner[r][0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][0]), x, inner[r][0]);
@@ -180,7 +192,8 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
         }
         for (int r = 0; r < count; r++) {
             for (int side = 0; side < 2; side++) {
-                total[r][side] = _mm256_fmadd_ps(linear_scales(panel, scale, side), inner[r][side], total[r][side]);
+                total[r][side] =
+                    _mm256_fmadd_ps(linear_scales(panel, scale, side), inner[r][side], total[r][side]);
                 if (minimum) {
                     __m256 m = linear_halves(scale + LINEAR_PANEL_ROWS, side);
                     total[r][side] = _mm256_fnmadd_ps(m, minima[r][side], total[r][side]);

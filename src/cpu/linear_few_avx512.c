@@ -1,9 +1,11 @@
-/* Owns the streaming kernels for AVX-512/VNNI: one panel against 1 to LINEAR_FEW rows, every packed byte read once. */
+/* Owns the streaming kernels for AVX-512/VNNI: one panel against 1 to LINEAR_FEW rows, every packed byte read
+ * once. */
 #include "cpu/linear_avx512.h"
 
 enum { PREFETCH_BYTES = 1536 };
 
-/* Sums of the two halves of one block, bias taken off: first[row] (all of it where halves is 1), second[row]. */
+/* Sums of the two halves of one block, bias taken off: first[row] (all of it where halves is 1), second[row].
+ */
 LINEAR_INLINE void block_sums(int code, int halves, int bias, int count, const uint8_t *block, __m512i table,
                               const linear_block *const *rows, int64_t b, __m512i *first, __m512i *second)
 {
@@ -32,8 +34,9 @@ LINEAR_INLINE void prefetch(const uint8_t *at, size_t bytes)
     }
 }
 
-LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes, size_t meta_bytes, int count,
-                              const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
+                              int count, const linear_panel *panel, const linear_block *const *rows,
+                              float *acc)
 {
     const __m512i table = linear_table(panel);
     __m512 total[LINEAR_FEW];
@@ -61,8 +64,9 @@ LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes
     }
 }
 
-LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
-                                   int count, const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes,
+                                   size_t meta_bytes, int count, const linear_panel *panel,
+                                   const linear_block *const *rows, float *acc)
 {
     const __m512i table = linear_table(panel);
     const size_t scales_bytes = 2 * LINEAR_PANEL_ROWS * (size_t)(1 + minimum);
@@ -83,7 +87,8 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
             const uint8_t *sub = meta + scales_bytes + (size_t)i * sub_bytes, *low = sub + 8 * sub_bytes;
             __m512i first[LINEAR_FEW], second[LINEAR_FEW];
             prefetch(block, code_bytes);
-            block_sums(code, halves, linear_bias(code, zero), count, block, table, rows, b + i, first, second);
+            block_sums(code, halves, linear_bias(code, zero), count, block, table, rows, b + i, first,
+                       second);
             __m512 scale0 = linear_subscales((const int8_t *)sub);
             __m512 scale1 = halves == 2 ? linear_subscales((const int8_t *)sub + LINEAR_PANEL_ROWS) : scale0;
             for (int r = 0; r < count; r++) {
@@ -94,7 +99,8 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
                     __m512 m = _mm512_cvtepi32_ps(linear_subminima(low));
                     minima[r] = _mm512_fmadd_ps(m, _mm512_set1_ps(a->sum), minima[r]);
                 } else if (minimum) {
-                    __m512 m = linear_low_sum(a, linear_subminima(low), linear_subminima(low + LINEAR_PANEL_ROWS));
+                    __m512 m =
+                        linear_low_sum(a, linear_subminima(low), linear_subminima(low + LINEAR_PANEL_ROWS));
                     minima[r] = _mm512_fmadd_ps(m, _mm512_set1_ps(a->scale), minima[r]);
                 }
             }

@@ -1,4 +1,5 @@
-/* Owns the float side for AVX2 (quantisation of activations, expansion of codes, float tiles) and its kernel table. */
+/* Owns the float side for AVX2 (quantisation of activations, expansion of codes, float tiles) and its kernel
+ * table. */
 #include "cpu/linear_avx2.h"
 
 #include <math.h>
@@ -66,7 +67,8 @@ void linear_quantise_avx2(const float *x, int64_t columns, linear_block *blocks)
 }
 
 /* Scale and minimum of one subblock for 8 rows, as quant_decode multiplies them. */
-LINEAR_INLINE void block_scales(const linear_panel *panel, int64_t b, int h, int side, __m256 *scale, __m256 *minimum)
+LINEAR_INLINE void block_scales(const linear_panel *panel, int64_t b, int h, int side, __m256 *scale,
+                                __m256 *minimum)
 {
     const linear_layout *layout = panel->layout;
     int64_t index = layout->superblock ? b / 8 : b;
@@ -84,7 +86,8 @@ LINEAR_INLINE void block_scales(const linear_panel *panel, int64_t b, int h, int
 }
 
 /* One block, 8 rows: 32 vectors of 8 weights. */
-LINEAR_INLINE void expand_side(int code, const linear_panel *panel, int64_t b, int side, __m256i table, float *out)
+LINEAR_INLINE void expand_side(int code, const linear_panel *panel, int64_t b, int side, __m256i table,
+                               float *out)
 {
     const linear_layout *layout = panel->layout;
     const uint8_t *block = panel->codes + (size_t)b * layout->code_bytes;
@@ -112,7 +115,8 @@ LINEAR_INLINE void expand_side(int code, const linear_panel *panel, int64_t b, i
 
 LINEAR_INLINE void expand_code(int code, const linear_panel *panel, int64_t begin, int64_t blocks, float *out)
 {
-    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
     for (int64_t b = 0; b < blocks; b++) {
         for (int side = 0; side < 2; side++) {
             expand_side(code, panel, begin + b, side, table, out + b * LINEAR_BLOCK * LINEAR_PANEL_ROWS);
@@ -153,11 +157,13 @@ void linear_widen_avx2(element_type type, const void *in, float *out, int64_t n)
     int64_t i = 0;
     if (type == ELEMENT_F16) {
         for (; i + 8 <= n; i += 8) {
-            _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(bytes + i * 2))));
+            _mm256_storeu_ps(
+                out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(bytes + i * 2))));
         }
     } else if (type == ELEMENT_BF16) {
         for (; i + 8 <= n; i += 8) {
-            __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(bytes + i * 2)));
+            __m256i wide =
+                _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(bytes + i * 2)));
             _mm256_storeu_si256((__m256i *)(void *)(out + i), _mm256_slli_epi32(wide, 16));
         }
     }
@@ -166,7 +172,8 @@ void linear_widen_avx2(element_type type, const void *in, float *out, int64_t n)
 }
 
 /* run[row][side] = chain of fma over inputs [from, to). */
-LINEAR_INLINE void float_run(int count, const float *w, const float *const *x, int64_t from, int64_t to, __m256 run[][2])
+LINEAR_INLINE void float_run(int count, const float *w, const float *const *x, int64_t from, int64_t to,
+                             __m256 run[][2])
 {
 #pragma GCC unroll 6
     for (int r = 0; r < count; r++) {
@@ -201,7 +208,8 @@ LINEAR_INLINE void float_one(const float *w, const float *x, float *acc)
         }
     }
     for (int side = 0; side < 2; side++) {
-        __m256 low = _mm256_add_ps(run[0][side], run[1][side]), high = _mm256_add_ps(run[2][side], run[3][side]);
+        __m256 low = _mm256_add_ps(run[0][side], run[1][side]),
+               high = _mm256_add_ps(run[2][side], run[3][side]);
         __m256 sum = _mm256_add_ps(_mm256_loadu_ps(acc + side * SIDE), _mm256_add_ps(low, high));
         _mm256_storeu_ps(acc + side * SIDE, sum);
     }
@@ -245,5 +253,5 @@ static void float_tile(const float *w, const float *const *x, int64_t k, int cou
     }
 }
 
-const linear_kernels linear_kernels_avx2 = {linear_quantise_avx2, linear_few_avx2, linear_many_avx2,
-                                            linear_expand_avx2, linear_widen_avx2, float_tile};
+const linear_kernels linear_kernels_avx2 = {linear_quantise_avx2, linear_few_avx2,   linear_many_avx2,
+                                            linear_expand_avx2,   linear_widen_avx2, float_tile};

@@ -1,10 +1,12 @@
-/* Owns the float tiles for AVX-512 and its kernel table; what is bound by memory or done once is taken from AVX2. */
+/* Owns the float tiles for AVX-512 and its kernel table; what is bound by memory or done once is taken from
+ * AVX2. */
 #include "cpu/linear_avx512.h"
 
 enum { TILE = 12 };
 
 /* run[row] = chain of fma over inputs [from, to). */
-LINEAR_INLINE void float_run(int count, const float *w, const float *const *x, int64_t from, int64_t to, __m512 *run)
+LINEAR_INLINE void float_run(int count, const float *w, const float *const *x, int64_t from, int64_t to,
+                             __m512 *run)
 {
 #pragma GCC unroll 12
     for (int r = 0; r < count; r++) {
@@ -47,7 +49,8 @@ LINEAR_INLINE void float_one(const float *w, const float *x, float *acc)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
             const float *at = w + (i * LINEAR_FLOAT_RUN + k) * LINEAR_PANEL_ROWS;
-            run[i] = _mm512_fmadd_ps(_mm512_loadu_ps(at), _mm512_set1_ps(x[i * LINEAR_FLOAT_RUN + k]), run[i]);
+            run[i] =
+                _mm512_fmadd_ps(_mm512_loadu_ps(at), _mm512_set1_ps(x[i * LINEAR_FLOAT_RUN + k]), run[i]);
         }
     }
     __m512 sum = _mm512_add_ps(_mm512_add_ps(run[0], run[1]), _mm512_add_ps(run[2], run[3]));
@@ -72,5 +75,5 @@ static void float_tile(const float *w, const float *const *x, int64_t k, int cou
     }
 }
 
-const linear_kernels linear_kernels_avx512 = {linear_quantise_avx2, linear_few_avx512,   linear_many_avx512,
+const linear_kernels linear_kernels_avx512 = {linear_quantise_avx2, linear_few_avx512, linear_many_avx512,
                                               linear_expand_avx2,   linear_widen_avx2, float_tile};

@@ -112,4 +112,5 @@ static void expand(const linear_panel *panel, int64_t begin, int64_t blocks, flo
     linear_kernels_scalar.expand(panel, begin, blocks, out);
 }
 
-const linear_kernels linear_kernels_neon = {quantise, linear_few_neon, linear_many_neon, expand, widen, float_tile};
+const linear_kernels linear_kernels_neon = {quantise, linear_few_neon, linear_many_neon,
+                                            expand,   widen,           float_tile};

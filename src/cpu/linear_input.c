@@ -1,13 +1,15 @@
 /* Owns quantised activations: where they lie in linear_input.prepared, and which rows get a second pass.
- * prepared: uint8 outlier[rows], padded to 64 bytes; linear_block [rows][blocks]; the remainders, [rows][blocks]. */
+ * prepared: uint8 outlier[rows], padded to 64 bytes; linear_block [rows][blocks]; the remainders,
+ * [rows][blocks]. */
 #include "cpu/linear_layout.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A row is an outlier row when the energy of its rounding errors (the sum of the squared block scales) is more than
- * OUTLIER_RATIO times what it would be with every block scale capped at twice the mean. See README.md. */
-static const float OUTLIER_RATIO = 16;
+/* A row is an outlier row when the energy of its rounding errors (the sum of the squared block scales) is
+ * more than OUTLIER_RATIO times what it would be with every block scale capped at twice the mean. See
+ * README.md. */
+static const float OUTLIER_RATIO = 8;
 
 static size_t flags_bytes(int64_t rows)
 {
@@ -95,7 +97,8 @@ void linear_finish_block(linear_block *block, float scale)
     block->sum = scale * (float)total;
 }
 
-/* absmax == 0 or too small for its inverse: zeros. Infinite or NaN: zeros under that scale, so that the product is NaN. */
+/* absmax == 0 or too small for its inverse: zeros. Infinite or NaN: zeros under that scale, so that the
+ * product is NaN. */
 void linear_quantise_scalar(const float *x, int64_t columns, linear_block *blocks)
 {
     for (int64_t b = 0; b * LINEAR_BLOCK < columns; b++) {

@@ -1,5 +1,5 @@
-/* Private to cpu/linear*: how packed weights and quantised activations lie in memory, and the table of kernels.
- * README.md draws the layouts; linear_scalar.c is the truth of every kernel. */
+/* Private to cpu/linear*: how packed weights and quantised activations lie in memory, and the table of
+ * kernels. README.md draws the layouts; linear_scalar.c is the truth of every kernel. */
 #ifndef CPU_LINEAR_LAYOUT_H
 #define CPU_LINEAR_LAYOUT_H
 
@@ -11,25 +11,26 @@ enum {
     LINEAR_SUPERBLOCK = 256, /* inputs that share one f16 scale in the K types */
     LINEAR_FEW = 4,          /* rows that the streaming kernels take at once */
     LINEAR_MANY = 64,        /* rows (outlier rows included) that the tiled kernels take at once */
-    LINEAR_CHUNK_BLOCKS = 16, /* blocks of a panel that the tiled kernels unpack at a time, to stay in the first cache */
+    LINEAR_CHUNK_BLOCKS =
+        16, /* blocks of a panel that the tiled kernels unpack at a time, to stay in the first cache */
     LINEAR_FLOAT_CHUNK = 256, /* inputs of a panel that the float kernels take at a time */
     LINEAR_FLOAT_RUN = 64,    /* inputs that go into one float accumulator before it is added to the others */
 };
 
 typedef enum linear_code {
-    LINEAR_CODE_2, /* one 2-bit plane */
-    LINEAR_CODE_3, /* 2-bit plane, 1-bit plane */
-    LINEAR_CODE_4, /* 4-bit plane */
-    LINEAR_CODE_5, /* 4-bit plane, 1-bit plane */
-    LINEAR_CODE_6, /* 4-bit plane, 2-bit plane */
-    LINEAR_CODE_8, /* signed bytes: the zero is already subtracted */
+    LINEAR_CODE_2,     /* one 2-bit plane */
+    LINEAR_CODE_3,     /* 2-bit plane, 1-bit plane */
+    LINEAR_CODE_4,     /* 4-bit plane */
+    LINEAR_CODE_5,     /* 4-bit plane, 1-bit plane */
+    LINEAR_CODE_6,     /* 4-bit plane, 2-bit plane */
+    LINEAR_CODE_8,     /* signed bytes: the zero is already subtracted */
     LINEAR_CODE_TABLE, /* 4-bit plane of indices into 16 signed bytes */
 } linear_code;
 
 /* LINEAR_LAYOUT_ROW(NAME, code, superblock, halves, zero, minimum):
- *   superblock  0: an f16 scale (and minimum) per block; 1: integer subscales (and subminima) under an f16 scale per superblock
- *   halves      subblocks of a block: 1 (of 32) or 2 (of 16)
- *   zero        subtracted from every code; minimum: 1 where one is stored. */
+ *   superblock  0: an f16 scale (and minimum) per block; 1: integer subscales (and subminima) under an f16
+ * scale per superblock halves      subblocks of a block: 1 (of 32) or 2 (of 16) zero        subtracted from
+ * every code; minimum: 1 where one is stored. */
 #define LINEAR_LAYOUT_TABLE(LINEAR_LAYOUT_ROW)                                                               \
     LINEAR_LAYOUT_ROW(Q4_0, LINEAR_CODE_4, 0, 1, 8, 0)                                                       \
     LINEAR_LAYOUT_ROW(Q4_1, LINEAR_CODE_4, 0, 1, 0, 1)                                                       \
@@ -53,7 +54,8 @@ typedef enum linear_code {
      : (code) == LINEAR_CODE_6 ? 384                                                                         \
      : (code) == LINEAR_CODE_8 ? 512                                                                         \
                                : 256)
-#define LINEAR_META_BYTES(superblock, halves, minimum) ((1 + (minimum)) * (32 + (superblock)*128 * (halves)))
+#define LINEAR_META_BYTES(superblock, halves, minimum)                                                       \
+    ((1 + (minimum)) * (32 + (superblock) * 128 * (halves)))
 
 typedef enum linear_layout_id {
 #define LINEAR_LAYOUT_ENUM(name, code, superblock, halves, zero, minimum) LINEAR_LAYOUT_##name,
@@ -90,20 +92,21 @@ typedef struct linear_block {
     float scale, sum;   /* sum = scale * (sum of q) */
 } linear_block;
 
-/* The float arithmetic of every kernel, in this order (fma = one rounding), i = the exact integer sum of a block:
- *   superblock 0: acc = fma(i, scale * a.scale, acc); with a minimum acc = fma(minimum, a.sum, acc)
+/* The float arithmetic of every kernel, in this order (fma = one rounding), i = the exact integer sum of a
+ * block: superblock 0: acc = fma(i, scale * a.scale, acc); with a minimum acc = fma(minimum, a.sum, acc)
  *   superblock 1: inner = fma(i, a.scale, inner), i = sum over halves of subscale * half's sum;
  *                 with minima and halves 1: minima = fma(subminimum, a.sum, minima)
- *                 with minima and halves 2: minima = fma(sum of subminimum * half's sum of q, a.scale, minima)
- *                 after 8 blocks acc = fma(scale * unit, inner, acc), acc = fma(-minimum, minima, acc)
- * so every instruction set and every number of rows gives the same bits. */
+ *                 with minima and halves 2: minima = fma(sum of subminimum * half's sum of q, a.scale,
+ * minima) after 8 blocks acc = fma(scale * unit, inner, acc), acc = fma(-minimum, minima, acc) so every
+ * instruction set and every number of rows gives the same bits. */
 typedef struct linear_kernels {
     /* x[columns] to blocks[ceil(columns / 32)]. */
     void (*quantise)(const float *x, int64_t columns, linear_block *blocks);
     /* acc[count][16] = panel * rows; count 1 .. LINEAR_FEW; rows[count] point at `panel->blocks` blocks. */
     void (*few)(const linear_panel *panel, const linear_block *const *rows, int count, float *acc);
     /* The same for 1 .. LINEAR_MANY rows. scratch: LINEAR_SCRATCH_BYTES, 64-byte aligned. */
-    void (*many)(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch);
+    void (*many)(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                 void *scratch);
     /* out[32 * blocks][16]: blocks [begin, begin + blocks) as floats, exactly as quant_decode. */
     void (*expand)(const linear_panel *panel, int64_t begin, int64_t blocks, float *out);
     /* n elements of F32, F16 or BF16. */
@@ -114,18 +117,18 @@ typedef struct linear_kernels {
 } linear_kernels;
 
 /* Scratch of one thread: the largest of what the kernels unpack, and the sums of LINEAR_MANY rows. */
-#define LINEAR_UNPACK_BYTES ((size_t)LINEAR_CHUNK_BLOCKS * 1024)
-#define LINEAR_SUMS_BYTES ((size_t)LINEAR_MANY * LINEAR_PANEL_ROWS * sizeof(float))
+#define LINEAR_UNPACK_BYTES  ((size_t)LINEAR_CHUNK_BLOCKS * 1024)
+#define LINEAR_SUMS_BYTES    ((size_t)LINEAR_MANY * LINEAR_PANEL_ROWS * sizeof(float))
 #define LINEAR_SCRATCH_BYTES (LINEAR_UNPACK_BYTES + LINEAR_SUMS_BYTES)
 
 struct linear_weights {
     smidgen_allocator allocator;
     int64_t rows, columns;
-    int64_t panels, blocks;  /* blocks: of 32 inputs, quantised types only */
-    uint64_t row_bytes;      /* of a stored row */
+    int64_t panels, blocks; /* blocks: of 32 inputs, quantised types only */
+    uint64_t row_bytes;     /* of a stored row */
     size_t panel_bytes, meta_offset, packed_bytes;
     uint8_t *packed;
-    const quant_format *format; /* NULL for floats */
+    const quant_format *format;  /* NULL for floats */
     const linear_layout *layout; /* NULL for floats */
     const linear_kernels *kernels;
     int8_t values[16];

@@ -1,9 +1,11 @@
-/* Owns the tiled kernels for AVX2: a chunk of a panel is unpacked to bytes once, then TILE rows at a time pass over it. */
+/* Owns the tiled kernels for AVX2: a chunk of a panel is unpacked to bytes once, then TILE rows at a time
+ * pass over it. */
 #include "cpu/linear_avx2.h"
 
 enum { TILE = 4, SIDE = LINEAR_PANEL_ROWS / 2 };
 
-/* One unpacked block. In superblocks `scale` and `minimum` are those of the superblock, kept in its first block. */
+/* One unpacked block. In superblocks `scale` and `minimum` are those of the superblock, kept in its first
+ * block. */
 typedef struct chunk_block {
     uint8_t code[8][64];       /* [group of 4 inputs][16 rows][4] */
     int16_t subscale[2][32];   /* [half][16 rows][2 equal numbers] */
@@ -32,12 +34,13 @@ LINEAR_INLINE void unpack_subs(int halves, int minimum, const uint8_t *sub, chun
     }
 }
 
-LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimum, const linear_panel *panel, int64_t begin,
-                                int blocks, chunk_block *chunk)
+LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimum, const linear_panel *panel,
+                                int64_t begin, int blocks, chunk_block *chunk)
 {
     const size_t code_bytes = LINEAR_CODE_BYTES(code);
     const size_t meta_bytes = LINEAR_META_BYTES(superblock, halves, minimum);
-    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
     for (int i = 0; i < blocks; i++) {
         const uint8_t *block = panel->codes + (size_t)(begin + i) * code_bytes;
         chunk_block *out = &chunk[i];
@@ -56,7 +59,8 @@ LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimu
         const uint16_t *scale = (const uint16_t *)(const void *)meta;
         if (superblock) {
             const size_t sub_bytes = LINEAR_PANEL_ROWS * (size_t)halves;
-            unpack_subs(halves, minimum, meta + 32 * (size_t)(1 + minimum) + (size_t)(i & 7) * sub_bytes, out);
+            unpack_subs(halves, minimum, meta + 32 * (size_t)(1 + minimum) + (size_t)(i & 7) * sub_bytes,
+                        out);
         }
         for (int side = 0; side < 2 && (!superblock || (i & 7) == 0); side++) {
             _mm256_storeu_ps(out->scale + side * SIDE, linear_scales(panel, scale, side));
@@ -69,8 +73,9 @@ LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimu
 }
 
 /* part[row][side] = start[row] + sum over groups [from, to) of one block. */
-LINEAR_INLINE void block_part(bool bytes, int zero, int count, const chunk_block *block, const linear_block *const *x,
-                              int64_t b, int from, int to, const __m256i *start, __m256i part[][2])
+LINEAR_INLINE void block_part(bool bytes, int zero, int count, const chunk_block *block,
+                              const linear_block *const *x, int64_t b, int from, int to, const __m256i *start,
+                              __m256i part[][2])
 {
 #pragma GCC unroll 8
     for (int g = from; g < to; g++) {
@@ -97,7 +102,8 @@ LINEAR_INLINE void block_part(bool bytes, int zero, int count, const chunk_block
 
 /* sum[row][side]: the integer sums of one block, subscales applied. */
 LINEAR_INLINE void block_sums(bool bytes, int runs, int superblock, int halves, int zero, int count,
-                              const chunk_block *block, const linear_block *const *x, int64_t b, __m256i sum[][2])
+                              const chunk_block *block, const linear_block *const *x, int64_t b,
+                              __m256i sum[][2])
 {
     const __m256i ones = _mm256_set1_epi16(1);
     const int groups = 8 / runs;
@@ -111,7 +117,8 @@ LINEAR_INLINE void block_sums(bool bytes, int runs, int superblock, int halves, 
         block_part(bytes, zero, count, block, x, b, run * groups, run * groups + groups, start, part);
 #pragma GCC unroll 2
         for (int side = 0; side < 2; side++) {
-            __m256i scale = superblock ? linear_load(block->subscale[halves == 2 ? run : 0] + side * 16) : ones;
+            __m256i scale =
+                superblock ? linear_load(block->subscale[halves == 2 ? run : 0] + side * 16) : ones;
 #pragma GCC unroll 4
             for (int r = 0; r < count; r++) {
                 __m256i total = part[r][side];
@@ -126,8 +133,9 @@ LINEAR_INLINE void block_sums(bool bytes, int runs, int superblock, int halves, 
     }
 }
 
-LINEAR_INLINE void tile_blocks(bool bytes, int runs, int zero, int minimum, int count, const chunk_block *chunk, int blocks,
-                               const linear_block *const *x, int64_t begin, float *acc)
+LINEAR_INLINE void tile_blocks(bool bytes, int runs, int zero, int minimum, int count,
+                               const chunk_block *chunk, int blocks, const linear_block *const *x,
+                               int64_t begin, float *acc)
 {
     for (int i = 0; i < blocks; i++) {
         __m256i sum[TILE][2];
@@ -138,7 +146,8 @@ LINEAR_INLINE void tile_blocks(bool bytes, int runs, int zero, int minimum, int 
 #pragma GCC unroll 2
             for (int side = 0; side < 2; side++) {
                 float *at = acc + r * LINEAR_PANEL_ROWS + side * SIDE;
-                __m256 factor = _mm256_mul_ps(_mm256_loadu_ps(chunk[i].scale + side * SIDE), _mm256_set1_ps(a->scale));
+                __m256 factor =
+                    _mm256_mul_ps(_mm256_loadu_ps(chunk[i].scale + side * SIDE), _mm256_set1_ps(a->scale));
                 __m256 total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][side]), factor, _mm256_loadu_ps(at));
                 if (minimum) {
                     __m256 m = _mm256_loadu_ps(chunk[i].low + side * SIDE);
@@ -151,8 +160,8 @@ LINEAR_INLINE void tile_blocks(bool bytes, int runs, int zero, int minimum, int 
 }
 
 /* minima[row][side] of eight blocks: apart from the integer sums, so that they stay in registers. */
-LINEAR_INLINE void tile_minima(int halves, int count, const chunk_block *chunk, const linear_block *const *x, int64_t begin,
-                               __m256 minima[][2])
+LINEAR_INLINE void tile_minima(int halves, int count, const chunk_block *chunk, const linear_block *const *x,
+                               int64_t begin, __m256 minima[][2])
 {
 #pragma GCC unroll 4
     for (int r = 0; r < count; r++) {
@@ -184,7 +193,8 @@ LINEAR_INLINE void tile_minima(int halves, int count, const chunk_block *chunk, 
 
 /* Eight blocks: acc += scale * inner - minimum * minima. */
 LINEAR_INLINE void tile_superblock(bool bytes, int runs, int halves, int zero, int minimum, int count,
-                                   const chunk_block *chunk, const linear_block *const *x, int64_t begin, float *acc)
+                                   const chunk_block *chunk, const linear_block *const *x, int64_t begin,
+                                   float *acc)
 {
     __m256 inner[TILE][2], minima[TILE][2];
     for (int r = 0; r < count; r++) {
@@ -209,15 +219,17 @@ LINEAR_INLINE void tile_superblock(bool bytes, int runs, int halves, int zero, i
             __m256 scale = _mm256_loadu_ps(chunk->scale + side * SIDE);
             __m256 total = _mm256_fmadd_ps(scale, inner[r][side], _mm256_loadu_ps(at));
             if (minimum) {
-                total = _mm256_fnmadd_ps(_mm256_loadu_ps(chunk->minimum + side * SIDE), minima[r][side], total);
+                total =
+                    _mm256_fnmadd_ps(_mm256_loadu_ps(chunk->minimum + side * SIDE), minima[r][side], total);
             }
             _mm256_storeu_ps(at, total);
         }
     }
 }
 
-LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int minimum, int count, const chunk_block *chunk,
-                        int blocks, const linear_block *const *x, int64_t begin, float *acc)
+LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int minimum, int count,
+                        const chunk_block *chunk, int blocks, const linear_block *const *x, int64_t begin,
+                        float *acc)
 {
     const bool bytes = linear_is_bytes(code);
     const int runs = linear_runs(code, halves, minimum);
@@ -230,8 +242,9 @@ LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int mini
     }
 }
 
-LINEAR_INLINE void many(int code, int superblock, int halves, int zero, int minimum, const linear_panel *panel,
-                        const linear_block *const *rows, int count, float *acc, chunk_block *chunk)
+LINEAR_INLINE void many(int code, int superblock, int halves, int zero, int minimum,
+                        const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                        chunk_block *chunk)
 {
     memset(acc, 0, (size_t)count * LINEAR_PANEL_ROWS * sizeof *acc);
     for (int64_t begin = 0; begin < panel->blocks; begin += LINEAR_CHUNK_BLOCKS) {
@@ -263,9 +276,11 @@ LINEAR_INLINE void many(int code, int superblock, int halves, int zero, int mini
     }
 LINEAR_LAYOUT_TABLE(MANY_ONE)
 
-void linear_many_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch)
+void linear_many_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                      void *scratch)
 {
-    typedef void many_function(const linear_panel *, const linear_block *const *, int, float *, chunk_block *);
+    typedef void many_function(const linear_panel *, const linear_block *const *, int, float *,
+                               chunk_block *);
     static many_function *const functions[LINEAR_LAYOUT_COUNT] = {
 #define MANY_ROW(name, code, superblock, halves, zero, minimum) many_##name,
         LINEAR_LAYOUT_TABLE(MANY_ROW)

@@ -1,15 +1,15 @@
-/* Owns the tiled kernels for AVX-512/VNNI: a chunk of a panel is unpacked to bytes once, then TILE rows at a time pass
- * over it with one accumulator each (two where the subblocks are 16 long). */
+/* Owns the tiled kernels for AVX-512/VNNI: a chunk of a panel is unpacked to bytes once, then TILE rows at a
+ * time pass over it with one accumulator each (two where the subblocks are 16 long). */
 #include "cpu/linear_avx512.h"
 
 enum { TILE = 8 };
 
 /* One unpacked block; scale and minimum of a superblock are kept in its first block. */
 typedef struct chunk_block {
-    uint8_t code[8][64];      /* [group of 4 inputs][16 rows][4] */
-    float subscale[2][16];    /* [half] */
+    uint8_t code[8][64];       /* [group of 4 inputs][16 rows][4] */
+    float subscale[2][16];     /* [half] */
     int32_t subminimum[2][16]; /* halves 2 */
-    float low[16];            /* halves 1: subminimum as float; superblock 0: minimum */
+    float low[16];             /* halves 1: subminimum as float; superblock 0: minimum */
     float scale[16], minimum[16];
 } chunk_block;
 
@@ -47,15 +47,16 @@ LINEAR_INLINE void unpack_chunk(int code, int superblock, int halves, int minimu
         if (!superblock || (i & 7) == 0) {
             _mm512_storeu_ps(out->scale, linear_scales(panel, scale));
             if (minimum) {
-                _mm512_storeu_ps(superblock ? out->minimum : out->low, linear_halves(scale + LINEAR_PANEL_ROWS));
+                _mm512_storeu_ps(superblock ? out->minimum : out->low,
+                                 linear_halves(scale + LINEAR_PANEL_ROWS));
             }
         }
     }
 }
 
 /* Sums of the halves of one block: first[row] (all of it where halves is 1), second[row]. */
-LINEAR_INLINE void block_sums(int halves, int bias, int count, const chunk_block *block, const linear_block *const *x,
-                              int64_t b, __m512i *first, __m512i *second)
+LINEAR_INLINE void block_sums(int halves, int bias, int count, const chunk_block *block,
+                              const linear_block *const *x, int64_t b, __m512i *first, __m512i *second)
 {
 #pragma GCC unroll 8
     for (int r = 0; r < count; r++) {
@@ -121,12 +122,14 @@ LINEAR_INLINE void tile_superblock(int halves, int bias, int minimum, int count,
 #pragma GCC unroll 8
         for (int r = 0; r < count; r++) {
             const linear_block *a = &x[r][begin + i];
-            __m512 sum = linear_scaled_sum(halves, first[r], halves == 2 ? second[r] : first[r], scale0, scale1);
+            __m512 sum =
+                linear_scaled_sum(halves, first[r], halves == 2 ? second[r] : first[r], scale0, scale1);
             inner[r] = _mm512_fmadd_ps(sum, _mm512_set1_ps(a->scale), inner[r]);
             if (minimum && halves == 1) {
                 minima[r] = _mm512_fmadd_ps(_mm512_loadu_ps(chunk[i].low), _mm512_set1_ps(a->sum), minima[r]);
             } else if (minimum) {
-                __m512 low = linear_low_sum(a, linear_load(chunk[i].subminimum[0]), linear_load(chunk[i].subminimum[1]));
+                __m512 low = linear_low_sum(a, linear_load(chunk[i].subminimum[0]),
+                                            linear_load(chunk[i].subminimum[1]));
                 minima[r] = _mm512_fmadd_ps(low, _mm512_set1_ps(a->scale), minima[r]);
             }
         }
@@ -143,7 +146,8 @@ LINEAR_INLINE void tile_superblock(int halves, int bias, int minimum, int count,
 }
 
 LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int minimum, int count,
-                        const chunk_block *chunk, int blocks, const linear_block *const *x, int64_t begin, float *acc)
+                        const chunk_block *chunk, int blocks, const linear_block *const *x, int64_t begin,
+                        float *acc)
 {
     const int bias = linear_bias(code, zero);
     if (!superblock) {
@@ -155,8 +159,9 @@ LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int mini
     }
 }
 
-LINEAR_INLINE void many(int code, int superblock, int halves, int zero, int minimum, const linear_panel *panel,
-                        const linear_block *const *rows, int count, float *acc, chunk_block *chunk)
+LINEAR_INLINE void many(int code, int superblock, int halves, int zero, int minimum,
+                        const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                        chunk_block *chunk)
 {
     memset(acc, 0, (size_t)count * LINEAR_PANEL_ROWS * sizeof *acc);
     for (int64_t begin = 0; begin < panel->blocks; begin += LINEAR_CHUNK_BLOCKS) {
@@ -191,7 +196,8 @@ LINEAR_LAYOUT_TABLE(MANY_ONE)
 void linear_many_avx512(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
                         void *scratch)
 {
-    typedef void many_function(const linear_panel *, const linear_block *const *, int, float *, chunk_block *);
+    typedef void many_function(const linear_panel *, const linear_block *const *, int, float *,
+                               chunk_block *);
     static many_function *const functions[LINEAR_LAYOUT_COUNT] = {
 #define MANY_ROW(name, code, superblock, halves, zero, minimum) many_##name,
         LINEAR_LAYOUT_TABLE(MANY_ROW)

@@ -1,5 +1,5 @@
-/* Owns the quantised kernels for NEON with the dot product: a vector holds four inputs of four rows, so a panel is worked in
- * four quarters. */
+/* Owns the quantised kernels for NEON with the dot product: a vector holds four inputs of four rows, so a
+ * panel is worked in four quarters. */
 #include "cpu/linear_neon.h"
 
 enum { QUARTER = 4 };
@@ -14,8 +14,10 @@ static inline __attribute__((always_inline)) uint8x16_t field(uint8x16_t v, int 
     return vandq_u8(shift(v, left), vdupq_n_u8(mask));
 }
 
-/* Codes of groups v and v + 4 (v < 4) for four rows; `at`: the block, moved by 16 bytes a quarter. Signed in any case. */
-LINEAR_INLINE void unpack(int code, const uint8_t *at, int v, int8x16_t table, int8x16_t *low, int8x16_t *high)
+/* Codes of groups v and v + 4 (v < 4) for four rows; `at`: the block, moved by 16 bytes a quarter. Signed in
+ * any case. */
+LINEAR_INLINE void unpack(int code, const uint8_t *at, int v, int8x16_t table, int8x16_t *low,
+                          int8x16_t *high)
 {
     uint8x16_t w = vld1q_u8(at + v * 64), l, h;
     if (code == LINEAR_CODE_8) {
@@ -54,7 +56,8 @@ LINEAR_INLINE int half_sum(const linear_block *x, int h)
     return x->pair[h][0] + x->pair[h][1];
 }
 
-/* The step of groups v and v + 4 for every row; v must be a literal, because the lane of vdotq_laneq_s32 must. */
+/* The step of groups v and v + 4 for every row; v must be a literal, because the lane of vdotq_laneq_s32
+ * must. */
 #define LINEAR_STEP(v)                                                                                       \
     do {                                                                                                     \
         unpack(code, at, v, table, &low, &high);                                                             \
@@ -79,8 +82,9 @@ LINEAR_INLINE void block_sums(int code, int zero, int count, const uint8_t *at, 
     LINEAR_STEP(3);
 }
 
-LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes, size_t meta_bytes, int count,
-                              const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
+                              int count, const linear_panel *panel, const linear_block *const *rows,
+                              float *acc)
 {
     const int8x16_t table = vld1q_s8(panel->values);
     float32x4_t total[LINEAR_FEW][QUARTER];
@@ -119,10 +123,11 @@ LINEAR_INLINE int32x4_t four_unsigned(const uint8_t *at)
     return (int32x4_t){at[0], at[1], at[2], at[3]};
 }
 
-/* One block of a superblock for the four rows of a quarter: adds to inner[row] and minima[row]. sub: at the quarter. */
-LINEAR_INLINE void add_block(int halves, int minimum, int count, const uint8_t *sub, const linear_block *const *rows,
-                             int64_t b, const int32x4_t *first, const int32x4_t *second, float32x4_t *inner,
-                             float32x4_t *minima)
+/* One block of a superblock for the four rows of a quarter: adds to inner[row] and minima[row]. sub: at the
+ * quarter. */
+LINEAR_INLINE void add_block(int halves, int minimum, int count, const uint8_t *sub,
+                             const linear_block *const *rows, int64_t b, const int32x4_t *first,
+                             const int32x4_t *second, float32x4_t *inner, float32x4_t *minima)
 {
     const uint8_t *low = sub + 8 * LINEAR_PANEL_ROWS * halves;
     int32x4_t scale0 = four_signed((const int8_t *)sub), scale1 = scale0;
@@ -143,8 +148,9 @@ LINEAR_INLINE void add_block(int halves, int minimum, int count, const uint8_t *
     }
 }
 
-LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
-                                   int count, const linear_panel *panel, const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, size_t code_bytes,
+                                   size_t meta_bytes, int count, const linear_panel *panel,
+                                   const linear_block *const *rows, float *acc)
 {
     const int8x16_t table = vld1q_s8(panel->values);
     const size_t scales_bytes = 2 * LINEAR_PANEL_ROWS * (size_t)(1 + minimum);
@@ -170,7 +176,8 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
                 float *out = acc + r * LINEAR_PANEL_ROWS + quarter * 4;
                 float32x4_t total = vfmaq_f32(vld1q_f32(out), d, inner[r]);
                 if (minimum) {
-                    total = vfmsq_f32(total, linear_halves_neon(scale + LINEAR_PANEL_ROWS + quarter * 4), minima[r]);
+                    total = vfmsq_f32(total, linear_halves_neon(scale + LINEAR_PANEL_ROWS + quarter * 4),
+                                      minima[r]);
                 }
                 vst1q_f32(out, total);
             }
@@ -209,8 +216,10 @@ void linear_few_neon(const linear_panel *panel, const linear_block *const *rows,
     functions[panel->layout->id][count - 1](panel, rows, acc);
 }
 
-/* The panel is in the first cache after the first four rows; unpacking again costs a sixth of the dot products. */
-void linear_many_neon(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch)
+/* The panel is in the first cache after the first four rows; unpacking again costs a sixth of the dot
+ * products. */
+void linear_many_neon(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                      void *scratch)
 {
     (void)scratch;
     for (int r = 0; r < count; r += LINEAR_FEW) {

@@ -10,7 +10,8 @@
 #define LINEAR_INLINE static inline __attribute__((always_inline))
 
 void linear_few_neon(const linear_panel *panel, const linear_block *const *rows, int count, float *acc);
-void linear_many_neon(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch);
+void linear_many_neon(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                      void *scratch);
 
 LINEAR_INLINE float32x4_t linear_halves_neon(const uint16_t *stored)
 {

@@ -1,4 +1,5 @@
-/* Owns the way from stored blocks to panels and back: packing, single codes, the decoding of one row. Loses no bit. */
+/* Owns the way from stored blocks to panels and back: packing, single codes, the decoding of one row. Loses
+ * no bit. */
 #include "cpu/linear_layout.h"
 
 #include "tensor/half.h"
@@ -45,8 +46,8 @@ const linear_layout *linear_layout_find(const quant_format *format)
 linear_panel linear_panel_of(const linear_weights *w, int64_t panel)
 {
     const uint8_t *at = w->packed + (size_t)panel * w->panel_bytes;
-    return (linear_panel){w->layout, at, at + w->meta_offset, w->blocks, w->values, w->unit,
-                          w->type == ELEMENT_MXFP4};
+    return (linear_panel){w->layout, at,      at + w->meta_offset,     w->blocks,
+                          w->values, w->unit, w->type == ELEMENT_MXFP4};
 }
 
 /* The nibble, bit pair or bit of group g = k / 4 in its plane; see README.md. */
@@ -91,7 +92,8 @@ int linear_value_at(const linear_panel *panel, const uint8_t *block, int row, in
     return panel->layout->code == LINEAR_CODE_TABLE ? panel->values[code] : code - panel->layout->zero;
 }
 
-/* Superblock by superblock over the rows, so that the lines of the panel are filled while they are in the cache. */
+/* Superblock by superblock over the rows, so that the lines of the panel are filled while they are in the
+ * cache. */
 static void pack_quantised(linear_weights *w, uint8_t *panel, const uint8_t *stored, int rows)
 {
     const element_info *info = element_find((uint32_t)w->type);
@@ -179,7 +181,8 @@ void linear_decode_row(const linear_weights *w, int64_t row, float *out)
     int lane = (int)(row % LINEAR_PANEL_ROWS);
     if (w->format == NULL) {
         size_t size = (size_t)element_find((uint32_t)w->stored_type)->block_bytes;
-        const uint8_t *at = w->packed + (size_t)(row / LINEAR_PANEL_ROWS) * w->panel_bytes + (size_t)lane * size;
+        const uint8_t *at =
+            w->packed + (size_t)(row / LINEAR_PANEL_ROWS) * w->panel_bytes + (size_t)lane * size;
         for (int64_t k = 0; k < w->columns; k++) {
             w->kernels->widen(w->stored_type, at + (size_t)k * LINEAR_PANEL_ROWS * size, out + k, 1);
         }

@@ -1,5 +1,6 @@
-/* Owns the placing of one stored block's codes and scales into a panel: straight from the stored bytes for the common
- * types, through quant_split for the others. Word-wide arithmetic on bytes, because load time is packing time. */
+/* Owns the placing of one stored block's codes and scales into a panel: straight from the stored bytes for
+ * the common types, through quant_split for the others. Word-wide arithmetic on bytes, because load time is
+ * packing time. */
 #include "cpu/linear_layout.h"
 
 #include "tensor/half.h"
@@ -20,7 +21,8 @@ static uint32_t load32(const uint8_t *at)
     return value;
 }
 
-/* Two groups of four codes: `low` half of the word to vector v, the other to vector v + 1. lane: the row's first byte. */
+/* Two groups of four codes: `low` half of the word to vector v, the other to vector v + 1. lane: the row's
+ * first byte. */
 static void put_two(uint8_t *lane, int v, uint64_t eight)
 {
     uint32_t first = (uint32_t)eight, second = (uint32_t)(eight >> 32);
@@ -40,7 +42,8 @@ static void put_nibbles(uint8_t *lane, const uint8_t *bytes, int shift)
 {
     const uint64_t mask = 0x0F0F0F0F0F0F0F0Fu;
     for (int i = 0; i < 2; i++) {
-        uint64_t low = load64(bytes + 8 * i) >> shift & mask, high = load64(bytes + 16 + 8 * i) >> shift & mask;
+        uint64_t low = load64(bytes + 8 * i) >> shift & mask,
+                 high = load64(bytes + 16 + 8 * i) >> shift & mask;
         put_two(lane, 2 * i, low | high << 4);
     }
 }
@@ -215,7 +218,9 @@ void linear_place_block(linear_weights *w, uint8_t *panel, int row, int64_t inde
     const linear_layout *layout = w->layout;
     size_t blocks = layout->superblock ? 8 : 1;
     linear_meta meta = linear_meta_at(layout, panel + w->meta_offset + (size_t)index * layout->meta_bytes);
-    place p = {layout, panel + (size_t)index * blocks * layout->code_bytes + row * 4, (uint16_t *)meta.scale + row,
+    place p = {layout,
+               panel + (size_t)index * blocks * layout->code_bytes + row * 4,
+               (uint16_t *)meta.scale + row,
                meta.minimum == NULL ? NULL : (uint16_t *)meta.minimum + row,
                meta.subscale == NULL ? NULL : (int8_t *)meta.subscale + row,
                meta.subminimum == NULL ? NULL : (uint8_t *)meta.subminimum + row};

@@ -1,4 +1,5 @@
-/* Owns the portable kernels: the truth that every instruction set must repeat bit for bit. Plain loops, no intrinsics. */
+/* Owns the portable kernels: the truth that every instruction set must repeat bit for bit. Plain loops, no
+ * intrinsics. */
 #include "cpu/linear_layout.h"
 
 #include "tensor/half.h"
@@ -109,7 +110,8 @@ static void few(const linear_panel *panel, const linear_block *const *rows, int 
     }
 }
 
-static void many(const linear_panel *panel, const linear_block *const *rows, int count, float *acc, void *scratch)
+static void many(const linear_panel *panel, const linear_block *const *rows, int count, float *acc,
+                 void *scratch)
 {
     (void)scratch;
     few(panel, rows, count, acc);

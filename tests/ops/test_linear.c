@@ -1,5 +1,5 @@
-/* Packed matrices: packing loses nothing, every instruction set repeats the scalar kernels bit for bit, and those are right
- * against double precision. */
+/* Packed matrices: packing loses nothing, every instruction set repeats the scalar kernels bit for bit, and
+ * those are right against double precision. */
 #include "test.h"
 
 #include "cpu/linear.h"
@@ -14,12 +14,12 @@ typedef struct weight_type {
 } weight_type;
 
 static const weight_type types[] = {
-    {ELEMENT_F32, -1, -1},   {ELEMENT_F16, -1, -1},   {ELEMENT_BF16, -1, -1},   {ELEMENT_F64, -1, -1},
-    {ELEMENT_Q4_0, 0, -1},   {ELEMENT_Q4_1, 0, 2},    {ELEMENT_Q5_0, 0, -1},    {ELEMENT_Q5_1, 0, 2},
-    {ELEMENT_Q8_0, 0, -1},   {ELEMENT_Q2_K, 80, 82},  {ELEMENT_Q3_K, 108, -1},  {ELEMENT_Q4_K, 0, 2},
-    {ELEMENT_Q5_K, 0, 2},    {ELEMENT_Q6_K, 208, -1}, {ELEMENT_IQ2_XXS, 0, -1}, {ELEMENT_IQ2_XS, 0, -1},
-    {ELEMENT_IQ2_S, 0, -1},  {ELEMENT_IQ3_XXS, 0, -1}, {ELEMENT_IQ3_S, 0, -1},  {ELEMENT_IQ4_NL, 0, -1},
-    {ELEMENT_IQ4_XS, 0, -1}, {ELEMENT_TQ1_0, 52, -1}, {ELEMENT_TQ2_0, 64, -1},  {ELEMENT_MXFP4, -1, -1},
+    {ELEMENT_F32, -1, -1},   {ELEMENT_F16, -1, -1},    {ELEMENT_BF16, -1, -1},   {ELEMENT_F64, -1, -1},
+    {ELEMENT_Q4_0, 0, -1},   {ELEMENT_Q4_1, 0, 2},     {ELEMENT_Q5_0, 0, -1},    {ELEMENT_Q5_1, 0, 2},
+    {ELEMENT_Q8_0, 0, -1},   {ELEMENT_Q2_K, 80, 82},   {ELEMENT_Q3_K, 108, -1},  {ELEMENT_Q4_K, 0, 2},
+    {ELEMENT_Q5_K, 0, 2},    {ELEMENT_Q6_K, 208, -1},  {ELEMENT_IQ2_XXS, 0, -1}, {ELEMENT_IQ2_XS, 0, -1},
+    {ELEMENT_IQ2_S, 0, -1},  {ELEMENT_IQ3_XXS, 0, -1}, {ELEMENT_IQ3_S, 0, -1},   {ELEMENT_IQ4_NL, 0, -1},
+    {ELEMENT_IQ4_XS, 0, -1}, {ELEMENT_TQ1_0, 52, -1},  {ELEMENT_TQ2_0, 64, -1},  {ELEMENT_MXFP4, -1, -1},
 };
 enum { TYPE_COUNT = sizeof types / sizeof types[0] };
 
@@ -72,7 +72,8 @@ static void put_float(element_type type, uint8_t *at, float value)
     }
 }
 
-/* Stored rows of a type with scales of usual size (or wild ones); the caller frees. NULL: the columns do not fit. */
+/* Stored rows of a type with scales of usual size (or wild ones); the caller frees. NULL: the columns do not
+ * fit. */
 static uint8_t *stored_weights(const weight_type *t, int64_t rows, int64_t columns, filling fill)
 {
     const element_info *info = element_find((uint32_t)t->type);
@@ -97,7 +98,8 @@ static uint8_t *stored_weights(const weight_type *t, int64_t rows, int64_t colum
             put_half(block + t->minimum_at, fill);
         }
         if (t->type == ELEMENT_MXFP4) {
-            block[0] = fill == FILL_WILD_SCALES ? (uint8_t)(next_random() & 127) : (uint8_t)(118 + (next_random() & 7));
+            block[0] = fill == FILL_WILD_SCALES ? (uint8_t)(next_random() & 127)
+                                                : (uint8_t)(118 + (next_random() & 7));
         }
     }
     return stored;
@@ -128,7 +130,8 @@ typedef struct batch {
 /* Row 1 of the batch has an outlier, row 2 is constant (every code 127), row 3 is zero. */
 static batch make_batch(int64_t rows, int64_t columns)
 {
-    batch b = {{NULL, rows, columns, columns + 3, NULL}, malloc((size_t)(rows * (columns + 3)) * sizeof(float))};
+    batch b = {{NULL, rows, columns, columns + 3, NULL},
+               malloc((size_t)(rows * (columns + 3)) * sizeof(float))};
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t k = 0; k < columns + 3; k++) {
             float value = r == 2 ? 1.5f : r == 3 ? 0.0f : next_normal();
@@ -175,10 +178,11 @@ TEST(linear_decodes_every_type_as_quant_decode_does)
     for (int t = 0; t < TYPE_COUNT; t++) {
         for (int s = 0; s < SHAPE_COUNT; s++) {
             int64_t rows = shapes[s].rows, columns = shapes[s].columns;
-            uint8_t *stored = stored_weights(&types[t], rows, columns, s & 1 ? FILL_WILD_SCALES : FILL_RANDOM);
+            uint8_t *stored =
+                stored_weights(&types[t], rows, columns, s & 1 ? FILL_WILD_SCALES : FILL_RANDOM);
             linear_weights *w = stored == NULL ? NULL
-                                               : packed(types[t].type, rows, columns, stored, SMIDGEN_PRECISION_FAST,
-                                                        CPU_ISA_SCALAR);
+                                               : packed(types[t].type, rows, columns, stored,
+                                                        SMIDGEN_PRECISION_FAST, CPU_ISA_SCALAR);
             float *expected = malloc((size_t)(rows * columns) * sizeof(float));
             float *row = malloc((size_t)columns * sizeof(float));
             if (w != NULL) {
@@ -219,7 +223,8 @@ static double activation(const batch *b, int64_t r, int64_t k, bool fast)
 }
 
 /* Largest |y - reference| over the sum of |w x|, in units of 2^-24. */
-static double worst_error(const batch *b, const float *weights, const float *bias, const float *y, int64_t rows, bool fast)
+static double worst_error(const batch *b, const float *weights, const float *bias, const float *y,
+                          int64_t rows, bool fast)
 {
     double worst = 0;
     for (int64_t r = 0; r < b->in.rows; r++) {
@@ -255,13 +260,13 @@ static void check_against_double(const weight_type *t, shape s, filling fill, sm
         float *y = multiply(w, &b.in, CPU_ISA_SCALAR, bias);
         bool fast = precision == SMIDGEN_PRECISION_FAST && !element_is_float(t->type);
         double error = worst_error(&b, weights, bias, y, s.rows, fast);
-        /* FAST: a chain of one step a block; an integer sum off by one unit in a row of one block is 16 units or more.
-         * Minima cancel against products, and EXACT has chains of 64 steps. */
+        /* FAST: a chain of one step a block; an integer sum off by one unit in a row of one block is 16 units
+         * or more. Minima cancel against products, and EXACT has chains of 64 steps. */
         double limit = !fast || t->minimum_at >= 0 ? 48 : 8;
         if (!(error < limit)) {
             test_fail(__FILE__, __LINE__, "%s %lld x %lld, filling %d, precision %d: error of %g units",
-                      element_name((uint32_t)t->type), (long long)s.rows, (long long)s.columns, (int)fill, (int)precision,
-                      error);
+                      element_name((uint32_t)t->type), (long long)s.rows, (long long)s.columns, (int)fill,
+                      (int)precision, error);
         }
         free(y);
         free(bias);
@@ -286,7 +291,8 @@ TEST(linear_scalar_products_match_double_precision)
 }
 
 /* Every row of y equals the row of a product of that row alone. */
-static int64_t count_rows_that_depend_on_others(const linear_weights *w, const batch *b, cpu_isa isa, const float *y)
+static int64_t count_rows_that_depend_on_others(const linear_weights *w, const batch *b, cpu_isa isa,
+                                                const float *y)
 {
     int64_t different = 0;
     for (int64_t r = 0; r < b->in.rows; r += 3) {
@@ -302,7 +308,8 @@ static int64_t count_rows_that_depend_on_others(const linear_weights *w, const b
     return different;
 }
 
-static void check_against_scalar(const weight_type *t, shape s, filling fill, smidgen_precision precision, cpu_isa isa)
+static void check_against_scalar(const weight_type *t, shape s, filling fill, smidgen_precision precision,
+                                 cpu_isa isa)
 {
     static const int64_t batches[] = {1, 2, 3, 4, 5, 7, 33, 70};
     uint8_t *stored = stored_weights(t, s.rows, s.columns, fill);
@@ -321,9 +328,11 @@ static void check_against_scalar(const weight_type *t, shape s, filling fill, sm
         int64_t different = count_different(y, expected, b.in.rows * s.rows);
         int64_t dependent = count_rows_that_depend_on_others(w, &b, isa, y);
         if (different != 0 || dependent != 0) {
-            test_fail(__FILE__, __LINE__, "%s %s %lld x %lld, filling %d, precision %d, %lld rows: %lld differ, %lld depend",
-                      cpu_isa_name(isa), element_name((uint32_t)t->type), (long long)s.rows, (long long)s.columns,
-                      (int)fill, (int)precision, (long long)batches[i], (long long)different, (long long)dependent);
+            test_fail(__FILE__, __LINE__,
+                      "%s %s %lld x %lld, filling %d, precision %d, %lld rows: %lld differ, %lld depend",
+                      cpu_isa_name(isa), element_name((uint32_t)t->type), (long long)s.rows,
+                      (long long)s.columns, (int)fill, (int)precision, (long long)batches[i],
+                      (long long)different, (long long)dependent);
         }
         free(y);
         free(expected);
@@ -372,7 +381,8 @@ TEST(linear_scalar_rows_do_not_depend_on_each_other)
 {
     state = 4;
     for (int t = 0; t < TYPE_COUNT; t++) {
-        check_against_scalar(&types[t], (shape){17, 256}, FILL_RANDOM, SMIDGEN_PRECISION_FAST, CPU_ISA_SCALAR);
+        check_against_scalar(&types[t], (shape){17, 256}, FILL_RANDOM, SMIDGEN_PRECISION_FAST,
+                             CPU_ISA_SCALAR);
     }
 }
 
@@ -381,7 +391,8 @@ TEST(linear_keeps_small_activations_beside_an_outlier)
     state = 5;
     shape s = {16, 768};
     uint8_t *stored = stored_weights(&types[4], s.rows, s.columns, FILL_RANDOM);
-    linear_weights *w = packed(ELEMENT_Q4_0, s.rows, s.columns, stored, SMIDGEN_PRECISION_FAST, cpu_isa_choose());
+    linear_weights *w =
+        packed(ELEMENT_Q4_0, s.rows, s.columns, stored, SMIDGEN_PRECISION_FAST, cpu_isa_choose());
     REQUIRE(w != NULL);
     batch b = make_batch(3, s.columns);
     linear_prepare(&b.in, cpu_isa_choose(), 0, 3);
@@ -393,7 +404,8 @@ TEST(linear_keeps_small_activations_beside_an_outlier)
         double error = fabs(activation(&b, 1, k, true) - b.x[b.in.stride + k]);
         worst = error > worst ? error : worst;
     }
-    CHECK_NEAR(worst, 0, 3000.0 / 127 / 127 / 2 / 2 * 1.01); /* one pass alone would leave up to 3000 / 127 / 2 */
+    CHECK_NEAR(worst, 0,
+               3000.0 / 127 / 127 / 2 / 2 * 1.01); /* one pass alone would leave up to 3000 / 127 / 2 */
     free_batch(&b);
     linear_close(w);
     free(stored);
@@ -430,15 +442,19 @@ TEST(linear_refuses_integers_and_broken_shapes)
         int64_t rows, columns;
         smidgen_error_code code;
     } cases[] = {
-        {ELEMENT_I8, 16, 32, SMIDGEN_ERROR_UNSUPPORTED_TYPE},    {ELEMENT_I64, 16, 32, SMIDGEN_ERROR_UNSUPPORTED_TYPE},
-        {ELEMENT_Q4_0, 16, 33, SMIDGEN_ERROR_WRONG_SHAPE},       {ELEMENT_Q4_K, 16, 128, SMIDGEN_ERROR_WRONG_SHAPE},
-        {ELEMENT_Q4_0, 0, 32, SMIDGEN_ERROR_WRONG_SHAPE},        {ELEMENT_Q4_0, 16, -32, SMIDGEN_ERROR_WRONG_SHAPE},
-        {ELEMENT_Q4_0, INT64_MAX, 32, SMIDGEN_ERROR_OUT_OF_MEMORY}, {ELEMENT_F32, 1, INT64_MAX / 4, SMIDGEN_ERROR_OUT_OF_MEMORY},
+        {ELEMENT_I8, 16, 32, SMIDGEN_ERROR_UNSUPPORTED_TYPE},
+        {ELEMENT_I64, 16, 32, SMIDGEN_ERROR_UNSUPPORTED_TYPE},
+        {ELEMENT_Q4_0, 16, 33, SMIDGEN_ERROR_WRONG_SHAPE},
+        {ELEMENT_Q4_K, 16, 128, SMIDGEN_ERROR_WRONG_SHAPE},
+        {ELEMENT_Q4_0, 0, 32, SMIDGEN_ERROR_WRONG_SHAPE},
+        {ELEMENT_Q4_0, 16, -32, SMIDGEN_ERROR_WRONG_SHAPE},
+        {ELEMENT_Q4_0, INT64_MAX, 32, SMIDGEN_ERROR_OUT_OF_MEMORY},
+        {ELEMENT_F32, 1, INT64_MAX / 4, SMIDGEN_ERROR_OUT_OF_MEMORY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         smidgen_error error = {0};
-        CHECK(linear_create(cases[i].type, cases[i].rows, cases[i].columns, SMIDGEN_PRECISION_FAST, CPU_ISA_SCALAR,
-                            &memory_system, &error) == NULL);
+        CHECK(linear_create(cases[i].type, cases[i].rows, cases[i].columns, SMIDGEN_PRECISION_FAST,
+                            CPU_ISA_SCALAR, &memory_system, &error) == NULL);
         CHECK_EQUAL(error.code, cases[i].code);
     }
 }
@@ -471,7 +487,8 @@ TEST(linear_gives_everything_back_when_memory_ends)
         failing f = {left, 0};
         smidgen_allocator allocator = {failing_allocate, failing_release, &f};
         smidgen_error error = {0};
-        linear_weights *w = linear_create(ELEMENT_Q4_K, 33, 512, SMIDGEN_PRECISION_FAST, CPU_ISA_SCALAR, &allocator, &error);
+        linear_weights *w =
+            linear_create(ELEMENT_Q4_K, 33, 512, SMIDGEN_PRECISION_FAST, CPU_ISA_SCALAR, &allocator, &error);
         if (w != NULL) {
             CHECK(left >= 1);
             CHECK_EQUAL(linear_bytes(w), f.bytes);
