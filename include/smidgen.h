@@ -109,6 +109,49 @@ typedef struct smidgen_model_info {
 
 SMIDGEN_API void smidgen_model_get_info(const smidgen_model *model, smidgen_model_info *info);
 
+/* ------------------------------------------------------------------------------------------------- loading */
+/* Opening a GGUF file whose bytes the caller brings, in any order and from anywhere: a download, a browser's storage.
+ *   1. Feed the ranges that smidgen_loader_open asks for, until it gives the model: tokenizer and names are usable.
+ *   2. Bring every piece of the model by smidgen_model_feed. Sessions may be created and prompts set meanwhile:
+ *      smidgen_session_prefill and _next go as far as the weights allow and then return SMIDGEN_PENDING. */
+
+typedef struct smidgen_loader smidgen_loader;
+
+typedef struct smidgen_range {
+    uint64_t offset, size_bytes; /* in the file */
+} smidgen_range;
+
+/* file_bytes: size of the whole file. options may be NULL; what it points to must outlive the loader. */
+SMIDGEN_API smidgen_loader *smidgen_loader_create(uint64_t file_bytes, const smidgen_model_options *options,
+                                                  smidgen_error *error);
+SMIDGEN_API void smidgen_loader_close(smidgen_loader *loader);
+
+/* Copies bytes[0..size_bytes) of the file at `offset`. Fails with INVALID_ARGUMENT past the end of the file. */
+SMIDGEN_API bool smidgen_loader_feed(smidgen_loader *loader, uint64_t offset, const void *bytes, size_t size_bytes,
+                                     smidgen_error *error);
+
+/* The model, once its header is there; the loader can be closed then. NULL with needed->size_bytes != 0: feed that range
+ * and call again (*error is not set; about 1, 2, 4 MiB ... from the start of the file). NULL with 0: failed, as
+ * smidgen_model_open does. */
+SMIDGEN_API smidgen_model *smidgen_loader_open(smidgen_loader *loader, smidgen_range *needed, smidgen_error *error);
+
+/* Pieces of the model's weights, about 1 MiB each, numbered in the order in which a step uses them. */
+SMIDGEN_API int64_t smidgen_model_piece_count(const smidgen_model *model);
+/* Where piece `index` lies in the file. index: 0 .. count - 1. */
+SMIDGEN_API smidgen_range smidgen_model_piece(const smidgen_model *model, int64_t index);
+
+/* Numbers of the pieces that have not arrived, in the order that lets the prompt ids[0..count) be computed soonest (its
+ * embeddings first; the rest of the table, which only the last layer may need, at the end). ids may be NULL. Writes up to
+ * capacity numbers and returns how many are missing. */
+SMIDGEN_API int64_t smidgen_model_missing_pieces(const smidgen_model *model, const int32_t *ids, size_t count,
+                                                 int64_t *pieces, size_t capacity);
+
+/* Packs piece `index`: bytes[0..size_bytes) as in the file, not needed afterwards. A piece that is there already is left
+ * alone. Different pieces may come from different threads while sessions compute; one piece from one thread at a time.
+ * Fails with INVALID_ARGUMENT. */
+SMIDGEN_API bool smidgen_model_feed(smidgen_model *model, int64_t index, const void *bytes, size_t size_bytes,
+                                    smidgen_error *error);
+
 /* ------------------------------------------------------------------------------------------------- tokens */
 
 /* Writes the ids of `text` (UTF-8, any bytes are accepted) to ids[0..capacity) and returns how many there are, which
@@ -195,7 +238,7 @@ SMIDGEN_API int32_t smidgen_session_set_prompt(smidgen_session *session, const i
 SMIDGEN_API bool smidgen_session_append(smidgen_session *session, const int32_t *ids, size_t count,
                                         smidgen_error *error);
 
-/* Computes up to one chunk of the queued tokens; returns how many are still queued, or -1. Between two calls the
+/* Computes up to one chunk of the queued tokens; returns how many are still queued, SMIDGEN_PENDING, or -1. Between two calls the
  * caller may cancel by simply not calling again. */
 SMIDGEN_API int32_t smidgen_session_prefill(smidgen_session *session, smidgen_error *error);
 
@@ -211,10 +254,12 @@ typedef enum smidgen_finish {
     SMIDGEN_FINISH_LENGTH = 2, /* the context is full */
 } smidgen_finish;
 
-#define SMIDGEN_PENDING (-1000) /* a device works: call again after its event; never returned by the CPU backend */
+/* The next layer cannot be computed yet: a device works, or weights have not arrived (smidgen_model_feed). Call again
+ * after the event. A model of smidgen_model_open on the CPU never gives it. */
+#define SMIDGEN_PENDING (-1000)
 
 /* Advances by up to `budget` tokens and returns how many were produced: 0 when the reply is complete,
- * SMIDGEN_PENDING while a device works, negative on failure. tokens: room for `budget` ids; may be NULL.
+ * SMIDGEN_PENDING (nothing was produced), another negative number on failure. tokens: room for `budget` ids; may be NULL.
  * The end token is not among them. Queued tokens are computed first. */
 SMIDGEN_API int32_t smidgen_session_next(smidgen_session *session, int32_t *tokens, int32_t budget,
                                          smidgen_error *error);

@@ -153,6 +153,20 @@ void cpu_weights_pack(cpu_weights *w, int64_t index, const void *stored)
     atomic_fetch_sub_explicit(&w->missing[p->weight], 1, memory_order_release);
 }
 
+int64_t cpu_weights_missing(const cpu_weights *w)
+{
+    int64_t missing = 0;
+    for (graph_weight i = 0; i < w->graph->weight_count; i++) {
+        missing += atomic_load_explicit(&w->missing[i], memory_order_acquire);
+    }
+    return missing;
+}
+
+bool cpu_weights_have_piece(const cpu_weights *w, int64_t piece)
+{
+    return atomic_load_explicit(&w->arrived[piece], memory_order_acquire) != 0;
+}
+
 bool cpu_weights_have(const cpu_weights *w, graph_weight weight)
 {
     return weight == GRAPH_NONE || atomic_load_explicit(&w->missing[weight], memory_order_acquire) == 0;

@@ -41,6 +41,9 @@ void cpu_weights_close(cpu_weights *w);
 
 /* Packs one piece: stored[size_bytes] as in the file. Each piece once; different ones from different threads. */
 void cpu_weights_pack(cpu_weights *w, int64_t piece, const void *stored);
+/* Pieces that have not arrived. */
+int64_t cpu_weights_missing(const cpu_weights *w);
+bool cpu_weights_have_piece(const cpu_weights *w, int64_t piece);
 bool cpu_weights_have(const cpu_weights *w, graph_weight weight);
 /* Whether the piece with this row of a matrix is there (embedding look-up before the whole table has arrived). */
 bool cpu_weights_have_row(const cpu_weights *w, graph_weight weight, int64_t row);

@@ -58,7 +58,7 @@ static bool visit_all(smidgen_session *s, int32_t first_position,
         return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "position %d is outside the %d tokens of the session",
                          (int)first_position, (int)s->token_count);
     }
-    cpu_runner *runner = session_wide_runner(s, LOGITS_CHUNK, error);
+    cpu_runner *runner = model_is_complete(s->model, error) ? session_wide_runner(s, LOGITS_CHUNK, error) : NULL;
     if (runner == NULL) {
         return false;
     }
@@ -66,7 +66,7 @@ static bool visit_all(smidgen_session *s, int32_t first_position,
         s->computed = first_position;
     }
     int32_t leave = s->token_count - first_position;
-    if (!session_compute(s, leave, error)) {
+    if (session_compute(s, leave, error) != SESSION_DONE) {
         return false;
     }
     s->logits = NULL;
@@ -108,7 +108,7 @@ static bool gather(smidgen_session *const *sessions, size_t count, batch *b, smi
         if (s->finish != SMIDGEN_FINISH_NONE || s->logits != NULL) {
             continue;
         }
-        if (!session_compute(s, 1, error)) {
+        if (session_compute(s, 1, error) != SESSION_DONE) {
             return false;
         }
         int32_t k = b->count++;
@@ -165,7 +165,7 @@ bool smidgen_sessions_step(smidgen_session *const *sessions, size_t count, int32
                  : error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "the sessions belong to different models");
     }
     batch b;
-    ok = ok && run_together(sessions, count, &b, error);
+    ok = ok && model_is_complete(sessions[0]->model, error) && run_together(sessions, count, &b, error);
     for (size_t i = 0; ok && i < count; i++) {
         smidgen_session *s = sessions[i];
         tokens[i] = s->finish != SMIDGEN_FINISH_NONE ? -1 : session_sample(s, error);

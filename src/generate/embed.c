@@ -86,7 +86,7 @@ bool smidgen_embed_text(smidgen_model *m, const char *text, size_t text_bytes, s
                         float *out, smidgen_error *error)
 {
     int64_t count = smidgen_tokenize(m, text, text_bytes, true, false, NULL, 0, error);
-    if (count < 0) {
+    if (count < 0 || !model_is_complete(m, error)) {
         return false;
     }
     if (count == 0 || count > m->config.context_tokens) {

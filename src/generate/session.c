@@ -207,6 +207,7 @@ static void begin_reply(smidgen_session *s)
     }
     stop_filter_reset(s->filter);
     s->finish = SMIDGEN_FINISH_NONE;
+    s->is_waiting = false; /* a step that had begun is begun again: what it stored lies behind `computed` */
     s->alternative_count = 0;
     s->usage = (smidgen_usage){.prompt_tokens = s->token_count, .cached_tokens = s->computed};
 }
@@ -299,46 +300,63 @@ bool smidgen_session_append(smidgen_session *s, const int32_t *ids, size_t count
     return ok;
 }
 
-/* Computes the next min(queued, chunk) tokens; the logits of the last one are kept when it is the newest token. */
-static void compute_chunk(smidgen_session *s, int32_t count)
+static void begin_chunk(smidgen_session *s, int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
         s->positions[i] = s->computed + i;
         s->caches[i] = s->cache;
     }
-    int32_t last = count - 1;
+    s->last_row = count - 1;
     bool wants_logits = s->computed + count == s->token_count;
-    cpu_step step = {.tokens = s->tokens + s->computed,
-                     .positions = s->positions,
-                     .caches = s->caches,
-                     .token_count = count,
-                     .output_rows = &last,
-                     .output_count = wants_logits ? 1 : 0};
+    s->step = (cpu_step){.tokens = s->tokens + s->computed,
+                         .positions = s->positions,
+                         .caches = s->caches,
+                         .token_count = count,
+                         .output_rows = &s->last_row,
+                         .output_count = wants_logits ? 1 : 0};
+    cpu_runner_begin(s->runner, &s->step);
+}
+
+/* Computes the next `count` tokens, or goes on with the chunk that waits; the logits of the last one are kept when it is
+ * the newest token. False: weights are missing. */
+static bool compute_chunk(smidgen_session *s, int32_t count)
+{
     double begin = thread_seconds();
-    cpu_runner_run(s->runner, &step);
+    if (!s->is_waiting) {
+        begin_chunk(s, count);
+    }
+    s->is_waiting = !cpu_runner_advance(s->runner);
     double seconds = thread_seconds() - begin;
     if (s->usage.reply_tokens == 0) {
         s->usage.prefill_seconds += seconds;
     } else {
         s->usage.decode_seconds += seconds;
     }
-    s->computed += count;
-    s->logits = wants_logits ? cpu_runner_result(s->runner, 0) : NULL;
+    if (s->is_waiting) {
+        return false;
+    }
+    s->computed += s->step.token_count;
+    s->logits = s->step.output_count != 0 ? cpu_runner_result(s->runner, 0) : NULL;
+    return true;
 }
 
-bool session_compute(smidgen_session *s, int32_t leave, smidgen_error *error)
+session_outcome session_compute(smidgen_session *s, int32_t leave, smidgen_error *error)
 {
     if (s->token_count == 0) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "the session has no tokens: set a prompt first");
+        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "the session has no tokens: set a prompt first");
+        return SESSION_FAILED;
     }
     if (s->logits == NULL && s->computed == s->token_count) {
         s->computed--; /* everything is in the cache, but the last logits are used up */
     }
+    s->is_waiting = s->is_waiting && leave == 0; /* a waiting chunk may reach further than this call wants */
     while (s->token_count - s->computed > leave) {
         int32_t count = s->token_count - s->computed - leave;
-        compute_chunk(s, count < s->options.prefill_chunk_tokens ? count : s->options.prefill_chunk_tokens);
+        if (!compute_chunk(s, count < s->options.prefill_chunk_tokens ? count : s->options.prefill_chunk_tokens)) {
+            return SESSION_PENDING;
+        }
     }
-    return true;
+    return SESSION_DONE;
 }
 
 int32_t smidgen_session_prefill(smidgen_session *s, smidgen_error *error)
@@ -349,8 +367,8 @@ int32_t smidgen_session_prefill(smidgen_session *s, smidgen_error *error)
     int32_t queued = s->token_count - s->computed;
     if (queued > 0) {
         int32_t chunk = s->options.prefill_chunk_tokens;
-        compute_chunk(s, queued < chunk ? queued : chunk);
-        queued = s->token_count - s->computed;
+        bool is_done = compute_chunk(s, queued < chunk ? queued : chunk);
+        queued = is_done ? s->token_count - s->computed : SMIDGEN_PENDING;
     }
     session_leave(s);
     return queued;
@@ -433,8 +451,9 @@ int32_t smidgen_session_next(smidgen_session *s, int32_t *tokens, int32_t budget
     }
     int32_t produced = 0;
     while (produced < budget && s->finish == SMIDGEN_FINISH_NONE) {
-        if (s->logits == NULL && !session_compute(s, 0, error)) {
-            produced = -1;
+        session_outcome outcome = s->logits == NULL ? session_compute(s, 0, error) : SESSION_DONE;
+        if (outcome != SESSION_DONE) { /* only the first step of a reply can wait: then nothing was produced */
+            produced = outcome == SESSION_PENDING ? SMIDGEN_PENDING : -1;
             break;
         }
         int32_t token = session_sample(s, error);

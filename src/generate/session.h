@@ -22,6 +22,9 @@ struct smidgen_session {
     int32_t computed;         /* leading tokens whose keys and values are in the cache */
     int32_t *positions;       /* [prefill_chunk_tokens] scratch of a step */
     kv_cache **caches;        /* [prefill_chunk_tokens] scratch of a step */
+    cpu_step step;            /* the one that is_waiting, or the last one */
+    int32_t last_row;         /* of step */
+    bool is_waiting;          /* the step has begun, and waits for weights that have not arrived */
     float *logits;            /* of the last token, in a runner's memory; NULL when used up */
     sampler *sampler;
     stop_filter *filter;
@@ -37,8 +40,11 @@ bool session_enter(smidgen_session *s, smidgen_error *error);
 void session_leave(smidgen_session *s);
 /* Makes room for `count` more tokens in the cache, sliding where the options say so; false: CONTEXT_FULL. */
 bool session_make_room(smidgen_session *s, int32_t count, smidgen_error *error);
-/* Computes queued tokens until at most `leave` are left; the last computed one's logits are kept where leave is 0. */
-bool session_compute(smidgen_session *s, int32_t leave, smidgen_error *error);
+typedef enum session_outcome { SESSION_DONE, SESSION_PENDING, SESSION_FAILED } session_outcome;
+
+/* Computes queued tokens until at most `leave` are left; the last computed one's logits are kept where leave is 0.
+ * SESSION_PENDING where weights have not arrived: the next call goes on, unless the timeline changes in between. */
+session_outcome session_compute(smidgen_session *s, int32_t leave, smidgen_error *error);
 /* Samples from s->logits and takes the token in; the id, or -1 when the reply is complete (s->finish says why), or -2
  * with an error. */
 int32_t session_sample(smidgen_session *s, smidgen_error *error);

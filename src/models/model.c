@@ -97,12 +97,9 @@ static bool make_tokenizer(smidgen_model *m, smidgen_error *error)
     return true;
 }
 
-static bool open_parts(smidgen_model *m, const char *path, const smidgen_model_options *options, smidgen_error *error)
+/* Everything but the weights' bytes. */
+static bool prepare(smidgen_model *m, const smidgen_model_options *options, smidgen_error *error)
 {
-    m->checkpoint = checkpoint_open(path, m->allocator, error);
-    if (m->checkpoint == NULL) {
-        return false;
-    }
     m->family = family_find(m->checkpoint, error);
     if (m->family == NULL || !hyperparameters_read(m->checkpoint, &m->config, error) ||
         !m->family->configure(m->checkpoint, &m->config, error) || !make_ropes(m, error) || !make_plans(m, error) ||
@@ -115,10 +112,38 @@ static bool open_parts(smidgen_model *m, const char *path, const smidgen_model_o
     if (m->pool == NULL) {
         return error_set_memory(error, "the thread pool", 0);
     }
-    weights_progress progress = {options->progress, options->progress_context};
     return cpu_weights_create(&m->weights, &m->graph, m->checkpoint, options->precision, cpu_isa_choose(), m->allocator,
-                              error) &&
-           cpu_weights_read(&m->weights, m->checkpoint, m->pool, progress, error);
+                              error);
+}
+
+static smidgen_model *begin(const smidgen_model_options *options, smidgen_error *error)
+{
+    const smidgen_allocator *allocator = options->allocator != NULL ? options->allocator : &memory_system;
+    smidgen_model *m = memory_allocate_zeroed(allocator, sizeof *m);
+    if (m == NULL) {
+        error_set_memory(error, "the model", sizeof *m);
+        return NULL;
+    }
+    memory_counter_init(&m->memory, allocator);
+    m->allocator = &m->memory.base;
+    arena_init(&m->arena, allocator);
+    return m;
+}
+
+smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_options *options, smidgen_error *error)
+{
+    smidgen_model *m = begin(options, error);
+    if (m == NULL) {
+        s->close(s);
+        arena_close(owner);
+        return NULL;
+    }
+    m->checkpoint = checkpoint_open_source(s, owner, m->allocator, error);
+    if (m->checkpoint == NULL || !prepare(m, options, error)) {
+        smidgen_model_close(m);
+        return NULL;
+    }
+    return m;
 }
 
 smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options *options, smidgen_error *error)
@@ -129,20 +154,26 @@ smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options 
         error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, path == NULL ? "the path is NULL" : "threads is negative");
         return NULL;
     }
-    const smidgen_allocator *allocator = options->allocator != NULL ? options->allocator : &memory_system;
-    smidgen_model *m = memory_allocate_zeroed(allocator, sizeof *m);
+    smidgen_model *m = begin(options, error);
     if (m == NULL) {
-        error_set_memory(error, "the model", sizeof *m);
         return NULL;
     }
-    memory_counter_init(&m->memory, allocator);
-    m->allocator = &m->memory.base;
-    arena_init(&m->arena, allocator);
-    if (!open_parts(m, path, options, error)) {
+    weights_progress progress = {options->progress, options->progress_context};
+    m->checkpoint = checkpoint_open(path, m->allocator, error);
+    if (m->checkpoint == NULL || !prepare(m, options, error) ||
+        !cpu_weights_read(&m->weights, m->checkpoint, m->pool, progress, error)) {
         smidgen_model_close(m);
         return NULL;
     }
     return m;
+}
+
+bool model_is_complete(const smidgen_model *m, smidgen_error *error)
+{
+    int64_t missing = cpu_weights_missing(&m->weights);
+    return missing == 0 ||
+           error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%lld pieces of the weights have not arrived yet",
+                     (long long)missing);
 }
 
 void smidgen_model_close(smidgen_model *m)
