@@ -1,4 +1,5 @@
-/* Owns the answer to every path in WebAssembly: there are no files. Bytes come from the host, through the loader. */
+/* Owns the answer to every path in WebAssembly: there are no files. Bytes come from the host, through the
+ * loader. */
 #include "base/file.h"
 
 #include "base/error.h"
@@ -27,7 +28,8 @@ bool file_read(const file *f, uint64_t offset, void *into, size_t size_bytes, sm
     return refuse("a file", error);
 }
 
-char *file_read_all(arena *a, const char *path, uint64_t limit_bytes, uint64_t *size_bytes, smidgen_error *error)
+char *file_read_all(arena *a, const char *path, uint64_t limit_bytes, uint64_t *size_bytes,
+                    smidgen_error *error)
 {
     (void)a, (void)limit_bytes, (void)size_bytes;
     refuse(path, error);

@@ -1,5 +1,6 @@
-/* Owns the few C library calls that would otherwise ask a system interface that WebAssembly modules of Smidgen do not
- * import: there is no environment, and a failed assertion or exhausted stack ends in a trap. */
+/* Owns the few C library calls that would otherwise ask a system interface that WebAssembly modules of
+ * Smidgen do not import: there is no environment, and a failed assertion or exhausted stack ends in a trap.
+ */
 #include <stdlib.h>
 #include <time.h>
 

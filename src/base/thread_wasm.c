@@ -1,6 +1,6 @@
 /* Owns threads, waiting and time in WebAssembly. The host starts threads: `thread_start` asks it to call
- * smidgen_thread_run in one of its workers, which share this memory. A build without atomics has one thread and refuses
- * every other. Time comes from the host as well, so that the module needs no system interface. */
+ * smidgen_thread_run in one of its workers, which share this memory. A build without atomics has one thread
+ * and refuses every other. Time comes from the host as well, so that the module needs no system interface. */
 #include "base/thread.h"
 
 #include <stdatomic.h>

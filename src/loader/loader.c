@@ -1,6 +1,7 @@
-/* Owns opening a model from ranges of its file that the caller brings, and the order in which pieces are wanted. Refuses
- * ranges outside the file and pieces of the wrong size. Ranges are kept until the loader is closed; the header is walked
- * again after each, which stays linear because the reader doubles what it asks for. */
+/* Owns opening a model from ranges of its file that the caller brings, and the order in which pieces are
+ * wanted. Refuses ranges outside the file and pieces of the wrong size. Ranges are kept until the loader is
+ * closed; the header is walked again after each, which stays linear because the reader doubles what it asks
+ * for. */
 #include <string.h>
 
 #include "base/error.h"
@@ -27,7 +28,8 @@ typedef struct range_source {
     smidgen_loader *loader; /* NULL once the model is open */
 } range_source;
 
-smidgen_loader *smidgen_loader_create(uint64_t file_bytes, const smidgen_model_options *options, smidgen_error *error)
+smidgen_loader *smidgen_loader_create(uint64_t file_bytes, const smidgen_model_options *options,
+                                      smidgen_error *error)
 {
     static const smidgen_model_options defaults = {0};
     options = options != NULL ? options : &defaults;
@@ -62,11 +64,13 @@ void smidgen_loader_close(smidgen_loader *l)
     memory_release(l->allocator, l, sizeof *l);
 }
 
-bool smidgen_loader_feed(smidgen_loader *l, uint64_t offset, const void *bytes, size_t size_bytes, smidgen_error *error)
+bool smidgen_loader_feed(smidgen_loader *l, uint64_t offset, const void *bytes, size_t size_bytes,
+                         smidgen_error *error)
 {
     if (offset > l->file_bytes || size_bytes > l->file_bytes - offset) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%zu bytes at %llu are outside a file of %llu bytes",
-                         size_bytes, (unsigned long long)offset, (unsigned long long)l->file_bytes);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "%zu bytes at %llu are outside a file of %llu bytes", size_bytes,
+                         (unsigned long long)offset, (unsigned long long)l->file_bytes);
     }
     if (size_bytes == 0) {
         return true;
@@ -102,15 +106,16 @@ static bool read_ranges(const source *s, uint64_t offset, void *into, size_t siz
         return error_set(error, SMIDGEN_ERROR_INTERNAL, "weights are fed, not read");
     }
     if (offset > l->file_bytes || size_bytes > l->file_bytes - offset) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "%zu bytes at %llu are past the end of the file (%llu bytes)",
-                         size_bytes, (unsigned long long)offset, (unsigned long long)l->file_bytes);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE,
+                         "%zu bytes at %llu are past the end of the file (%llu bytes)", size_bytes,
+                         (unsigned long long)offset, (unsigned long long)l->file_bytes);
     }
     while (size_bytes != 0) {
         const range_node *node = find_range(l, offset);
         if (node == NULL) {
             l->missed = (smidgen_range){offset, size_bytes};
-            return error_set(error, SMIDGEN_ERROR_IO, "bytes %llu to %llu have not arrived", (unsigned long long)offset,
-                             (unsigned long long)(offset + size_bytes));
+            return error_set(error, SMIDGEN_ERROR_IO, "bytes %llu to %llu have not arrived",
+                             (unsigned long long)offset, (unsigned long long)(offset + size_bytes));
         }
         size_t skip = (size_t)(offset - node->offset);
         size_t size = node->size_bytes - skip < size_bytes ? node->size_bytes - skip : size_bytes;
@@ -165,11 +170,12 @@ smidgen_range smidgen_model_piece(const smidgen_model *m, int64_t index)
     return (smidgen_range){p->tensor->offset + p->offset, p->size_bytes};
 }
 
-bool smidgen_model_feed(smidgen_model *m, int64_t index, const void *bytes, size_t size_bytes, smidgen_error *error)
+bool smidgen_model_feed(smidgen_model *m, int64_t index, const void *bytes, size_t size_bytes,
+                        smidgen_error *error)
 {
     if (index < 0 || index >= m->weights.piece_count || size_bytes != m->weights.pieces[index].size_bytes) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%zu bytes are not piece %lld of %lld", size_bytes,
-                         (long long)index, (long long)m->weights.piece_count);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%zu bytes are not piece %lld of %lld",
+                         size_bytes, (long long)index, (long long)m->weights.piece_count);
     }
     if (!cpu_weights_have_piece(&m->weights, index)) {
         cpu_weights_pack(&m->weights, index, bytes);
@@ -204,8 +210,8 @@ static bool is_looked_up(const weights_piece *p, const int32_t *ids, size_t coun
     return false;
 }
 
-int64_t smidgen_model_missing_pieces(const smidgen_model *m, const int32_t *ids, size_t count, int64_t *pieces,
-                                     size_t capacity)
+int64_t smidgen_model_missing_pieces(const smidgen_model *m, const int32_t *ids, size_t count,
+                                     int64_t *pieces, size_t capacity)
 {
     const cpu_weights *w = &m->weights;
     graph_weight table = GRAPH_NONE;

@@ -1,5 +1,5 @@
-/* Fills probe_machine inside WebAssembly: only what the module itself can know. Cores, memory of the device and the
- * browser's name are the host's to add (web/src/probe.ts). */
+/* Fills probe_machine inside WebAssembly: only what the module itself can know. Cores, memory of the device
+ * and the browser's name are the host's to add (web/src/probe.ts). */
 #include "probe/probe.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A model that is fed piece by piece answers as one that was opened from the file, whatever the order of its pieces, and
- * computes as far as the pieces allow. */
+/* A model that is fed piece by piece answers as one that was opened from the file, whatever the order of its
+ * pieces, and computes as far as the pieces allow. */
 #include "test.h"
 
 #include <stdlib.h>
