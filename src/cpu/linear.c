@@ -225,7 +225,7 @@ static void run_quantised(const run *r)
         }
         for (int64_t panel = r->begin; panel < r->end; panel++) {
             linear_panel p = linear_panel_of(w, panel);
-            for (int i = 0; count > LINEAR_FEW && i < count; i++) { /* the lines of y, while the sums are made */
+            for (int i = 0; count > LINEAR_FEW && i < count; i++) { /* y comes while the sums are made */
                 __builtin_prefetch(r->y + owner[i] * r->y_stride + panel * LINEAR_PANEL_ROWS, 1);
             }
             if (count <= LINEAR_FEW) {
