@@ -231,14 +231,19 @@ LINEAR_INLINE void tile(int code, int superblock, int halves, int zero, int mini
                         const chunk_block *chunk, int blocks, const linear_block *const *x, int64_t begin,
                         float *acc)
 {
+    const linear_block *local[TILE]; /* the compiler cannot know that sums never overwrite `x` */
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) {
+        local[r] = x[r];
+    }
     const bool bytes = linear_is_bytes(code);
     const int runs = linear_runs(code, halves, minimum);
     if (!superblock) {
-        tile_blocks(bytes, runs, zero, minimum, count, chunk, blocks, x, begin, acc);
+        tile_blocks(bytes, runs, zero, minimum, count, chunk, blocks, local, begin, acc);
         return;
     }
     for (int i = 0; i < blocks; i += 8) {
-        tile_superblock(bytes, runs, halves, zero, minimum, count, chunk + i, x, begin + i, acc);
+        tile_superblock(bytes, runs, halves, zero, minimum, count, chunk + i, local, begin + i, acc);
     }
 }
 
