@@ -126,7 +126,7 @@ static smidgen_model *begin(const smidgen_model_options *options, smidgen_error 
     }
     memory_counter_init(&m->memory, allocator);
     m->allocator = &m->memory.base;
-    arena_init(&m->arena, allocator);
+    arena_init(&m->arena, m->allocator);
     return m;
 }
 
