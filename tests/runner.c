@@ -1,4 +1,5 @@
-/* Runs the tests of this executable: [--list] [--filter TEXT]. Exit status 0 only when none failed and at least one ran. */
+/* Runs the tests of this executable: [--list] [--filter TEXT]. Exit status 0 only when none failed and at
+ * least one ran. */
 #include "test.h"
 
 #include <stdarg.h>
@@ -82,7 +83,8 @@ int main(int argc, char **argv)
     }
     int passed = 0, failed = 0, skipped = 0;
     for (current = first; current != NULL; current = current->next) {
-        if (filter != NULL && strstr(current->name, filter) == NULL && strstr(current->file, filter) == NULL) {
+        if (filter != NULL && strstr(current->name, filter) == NULL &&
+            strstr(current->file, filter) == NULL) {
             continue;
         }
         if (list) {

@@ -33,7 +33,8 @@ bool vectors_open(vectors *v, const char *path)
         return false;
     }
     uint64_t header = bytes_load_u64(v->bytes);
-    v->header = header > v->size - 8 ? NULL : json_parse(v->bytes + 8, (size_t)header, path, &memory_system, NULL);
+    v->header =
+        header > v->size - 8 ? NULL : json_parse(v->bytes + 8, (size_t)header, path, &memory_system, NULL);
     if (v->header == NULL) {
         vectors_close(v);
         return false;

@@ -21,7 +21,8 @@ bool vectors_open(vectors *v, const char *path);
 void vectors_close(vectors *v);
 /* data is NULL when the file has no such tensor. */
 vector_tensor vectors_get(const vectors *v, const char *name);
-/* A whole JSON file; NULL (and a failed check) when it cannot be read. *text is to be freed after json_close. */
+/* A whole JSON file; NULL (and a failed check) when it cannot be read. *text is to be freed after json_close.
+ */
 json_document *vectors_json(const char *path, char **text);
 
 #endif

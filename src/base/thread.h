@@ -16,7 +16,8 @@ void thread_join(thread *t);
 /* Physical cores that this process may use (affinity and cgroup quota respected), at least 1. */
 int thread_core_count(void);
 
-/* Sleeps until *word != expected or somebody wakes it (spurious returns allowed); wakes every sleeper. Like futex. */
+/* Sleeps until *word != expected or somebody wakes it (spurious returns allowed); wakes every sleeper. Like
+ * futex. */
 void thread_wait(const _Atomic uint32_t *word, uint32_t expected);
 void thread_wake(_Atomic uint32_t *word);
 /* One turn of a spin loop. */

@@ -31,8 +31,8 @@ static const weight_name weight_names[] = {
     {"post_ffw_norm", "post_feedforward_layernorm", true},
 };
 
-bool decoder_weight_name(const decoder_config *c, const char *role, int32_t layer, const char *suffix, char *name,
-                         size_t capacity)
+bool decoder_weight_name(const decoder_config *c, const char *role, int32_t layer, const char *suffix,
+                         char *name, size_t capacity)
 {
     if (c->has_post_norms && strcmp(role, "ffn_norm") == 0 && c->names == DECODER_NAMES_HUGGING_FACE) {
         role = "pre_ffn_norm";
@@ -47,9 +47,9 @@ bool decoder_weight_name(const decoder_config *c, const char *role, int32_t laye
             length = w->is_in_block ? snprintf(name, capacity, "blk.%d.%s.%s", (int)layer, role, suffix)
                                     : snprintf(name, capacity, "%s.%s", role, suffix);
         } else {
-            length = w->is_in_block
-                         ? snprintf(name, capacity, "model.layers.%d.%s.%s", (int)layer, w->hugging_face, suffix)
-                         : snprintf(name, capacity, "%s.%s", w->hugging_face, suffix);
+            length = w->is_in_block ? snprintf(name, capacity, "model.layers.%d.%s.%s", (int)layer,
+                                               w->hugging_face, suffix)
+                                    : snprintf(name, capacity, "%s.%s", w->hugging_face, suffix);
         }
         return length > 0 && (size_t)length < capacity;
     }
@@ -89,7 +89,8 @@ static graph_value norm(builder *b, graph_value x, const char *role, int32_t siz
     return graph_rms_norm(b->g, x, w, b->c->norm_epsilon, size);
 }
 
-static graph_value linear(builder *b, graph_value x, const char *role, int64_t rows, int64_t columns, bool has_bias)
+static graph_value linear(builder *b, graph_value x, const char *role, int64_t rows, int64_t columns,
+                          bool has_bias)
 {
     graph_weight w = matrix(b, role, rows, columns);
     graph_weight bias = has_bias ? vector(b, role, "bias", rows, false) : GRAPH_NONE;
@@ -99,7 +100,8 @@ static graph_value linear(builder *b, graph_value x, const char *role, int64_t r
 static graph_value attention(builder *b, graph_value h)
 {
     const decoder_config *c = b->c;
-    int64_t q_size = (int64_t)c->head_count * c->head_size, kv_size = (int64_t)c->head_count_kv * c->head_size;
+    int64_t q_size = (int64_t)c->head_count * c->head_size,
+            kv_size = (int64_t)c->head_count_kv * c->head_size;
     int32_t rope = c->layers[b->layer].rope;
     graph_value x = norm(b, h, "attn_norm", c->hidden_size);
     graph_value q = linear(b, x, "attn_q", q_size, c->hidden_size, c->has_query_bias);

@@ -1,5 +1,5 @@
-/* Owns the order of work of one step: phase by phase, each spread over the pool. One row of work runs on the calling
- * thread alone, because waking the others costs more than the work. */
+/* Owns the order of work of one step: phase by phase, each spread over the pool. One row of work runs on the
+ * calling thread alone, because waking the others costs more than the work. */
 #include "cpu/runner.h"
 
 #include <string.h>
@@ -11,10 +11,10 @@ struct cpu_runner {
     const smidgen_allocator *allocator;
     const cpu_ops *ops;
     int32_t max_tokens, max_outputs, threads;
-    float *values;     /* plan->token_columns * max_tokens + plan->output_columns * max_outputs */
-    void *prepared;    /* quantised input of the current matrix products */
-    void *partials;    /* attention, shared */
-    uint8_t *scratch;  /* [threads, scratch_bytes] */
+    float *values;    /* plan->token_columns * max_tokens + plan->output_columns * max_outputs */
+    void *prepared;   /* quantised input of the current matrix products */
+    void *partials;   /* attention, shared */
+    uint8_t *scratch; /* [threads, scratch_bytes] */
     size_t values_bytes, prepared_bytes, partials_bytes, scratch_bytes;
     const cpu_step *step;
     int32_t next_phase;
@@ -43,10 +43,15 @@ cpu_runner *cpu_runner_create(const cpu_model *model, int32_t max_tokens, int32_
         return NULL;
     }
     const plan *p = model->plan;
-    *r = (cpu_runner){.model = *model, .allocator = allocator, .ops = cpu_ops_for(model->weights->isa),
-                      .max_tokens = max_tokens, .max_outputs = max_outputs, .threads = cpu_pool_threads(model->pool)};
+    *r = (cpu_runner){.model = *model,
+                      .allocator = allocator,
+                      .ops = cpu_ops_for(model->weights->isa),
+                      .max_tokens = max_tokens,
+                      .max_outputs = max_outputs,
+                      .threads = cpu_pool_threads(model->pool)};
     int32_t rows = max_tokens > max_outputs ? max_tokens : max_outputs;
-    r->values_bytes = (size_t)(p->token_columns * max_tokens + p->output_columns * max_outputs) * sizeof(float);
+    r->values_bytes =
+        (size_t)(p->token_columns * max_tokens + p->output_columns * max_outputs) * sizeof(float);
     r->prepared_bytes = linear_input_bytes(rows, p->prepare_columns_max);
     attention_sizes(p, max_tokens, r->threads, &r->partials_bytes, &r->scratch_bytes);
     for (int32_t i = 0; i < model->weights->graph->weight_count; i++) {
@@ -95,7 +100,8 @@ static int64_t columns_of(const cpu_runner *r, graph_value v)
 static float *place_of(const cpu_runner *r, graph_value v)
 {
     const plan *p = r->model.plan;
-    return r->values + p->token_columns_before[v] * r->max_tokens + p->output_columns_before[v] * r->max_outputs;
+    return r->values + p->token_columns_before[v] * r->max_tokens +
+           p->output_columns_before[v] * r->max_outputs;
 }
 
 static int32_t rows_of(const cpu_runner *r, graph_rows rows)
@@ -170,9 +176,8 @@ static void run_kv_store(const cpu_runner *r, const graph_node *n, int64_t begin
 static void run_node(const cpu_runner *r, const graph_node *n, int64_t begin, int64_t end)
 {
     int64_t floats = n->output == GRAPH_NONE ? 0 : (end - begin) * columns_of(r, n->output);
-    const float *second = n->inputs[1] == GRAPH_NONE
-                              ? NULL
-                              : place_of(r, n->inputs[1]) + begin * columns_of(r, n->inputs[1]);
+    const float *second =
+        n->inputs[1] == GRAPH_NONE ? NULL : place_of(r, n->inputs[1]) + begin * columns_of(r, n->inputs[1]);
     switch (n->op) {
     case GRAPH_EMBED:
         run_embed(r, n, begin, end);
@@ -199,7 +204,8 @@ static void run_node(const cpu_runner *r, const graph_node *n, int64_t begin, in
         r->ops->soft_cap(bring_input(r, n, begin, end), n->number, floats);
         break;
     case GRAPH_ROPE_ANGLES:
-        r->ops->rope_angles(&r->model.ropes[n->index], r->step->positions, place_of(r, n->output), begin, end);
+        r->ops->rope_angles(&r->model.ropes[n->index], r->step->positions, place_of(r, n->output), begin,
+                            end);
         break;
     case GRAPH_ROPE:
         run_rope(r, n, begin, end);
@@ -311,13 +317,21 @@ static void run_attention_phase(phase_job *job)
 {
     cpu_runner *r = job->runner;
     const graph_node *n = &r->model.plan->graph->nodes[job->phase->first_node];
-    job->attention = (attention_call){
-        .q = place_of(r, n->inputs[0]), .out = place_of(r, n->output),
-        .q_stride = columns_of(r, n->inputs[0]), .out_stride = columns_of(r, n->output),
-        .caches = (const struct kv_cache *const *)r->step->caches, .positions = r->step->positions,
-        .tokens = r->step->token_count, .layer = n->index, .heads = n->heads, .heads_kv = n->heads_kv,
-        .head_size = n->size, .window = n->window, .scale = n->number, .soft_cap = n->soft_cap,
-        .isa = r->model.weights->isa};
+    job->attention = (attention_call){.q = place_of(r, n->inputs[0]),
+                                      .out = place_of(r, n->output),
+                                      .q_stride = columns_of(r, n->inputs[0]),
+                                      .out_stride = columns_of(r, n->output),
+                                      .caches = (const struct kv_cache *const *)r->step->caches,
+                                      .positions = r->step->positions,
+                                      .tokens = r->step->token_count,
+                                      .layer = n->index,
+                                      .heads = n->heads,
+                                      .heads_kv = n->heads_kv,
+                                      .head_size = n->size,
+                                      .window = n->window,
+                                      .scale = n->number,
+                                      .soft_cap = n->soft_cap,
+                                      .isa = r->model.weights->isa};
     cpu_pool_run(r->model.pool, work_attention, job, attention_items(&job->attention, r->threads), 1);
     int64_t merges = attention_merge_items(&job->attention, r->threads);
     if (merges != 0) {
@@ -337,7 +351,8 @@ static void show_labels(const cpu_runner *r, const plan_phase *phase)
     }
 }
 
-/* Whether every weight of the phase has arrived; of an embedding table only the rows of the step's tokens matter. */
+/* Whether every weight of the phase has arrived; of an embedding table only the rows of the step's tokens
+ * matter. */
 static bool has_weights(const cpu_runner *r, const plan_phase *phase)
 {
     const cpu_weights *w = r->model.weights;

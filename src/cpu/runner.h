@@ -1,5 +1,5 @@
-/* Replays a plan on the CPU. A runner owns the memory of one plan (activations, scratch) for up to max_tokens tokens and
- * max_outputs outputs a step; running allocates nothing. Not for two threads at once. */
+/* Replays a plan on the CPU. A runner owns the memory of one plan (activations, scratch) for up to max_tokens
+ * tokens and max_outputs outputs a step; running allocates nothing. Not for two threads at once. */
 #ifndef CPU_RUNNER_H
 #define CPU_RUNNER_H
 
@@ -26,7 +26,7 @@ typedef struct cpu_step {
     const int32_t *tokens, *positions; /* [token_count] */
     kv_cache *const *caches;           /* [token_count] */
     int32_t token_count;
-    const int32_t *output_rows;        /* [output_count] tokens whose results are wanted */
+    const int32_t *output_rows; /* [output_count] tokens whose results are wanted */
     int32_t output_count;
     /* Called after a labelled node with its output [rows, columns] (tests); may be NULL. */
     void (*look)(void *context, const char *label, const float *value, int64_t rows, int64_t columns);
@@ -35,8 +35,8 @@ typedef struct cpu_step {
 
 void cpu_runner_run(cpu_runner *r, const cpu_step *step);
 
-/* The same in parts, for a model whose weights are still arriving: begin, then advance until it returns true; it returns
- * false where the next phase's weights are not there yet. step must stay valid until then. */
+/* The same in parts, for a model whose weights are still arriving: begin, then advance until it returns true;
+ * it returns false where the next phase's weights are not there yet. step must stay valid until then. */
 void cpu_runner_begin(cpu_runner *r, const cpu_step *step);
 bool cpu_runner_advance(cpu_runner *r);
 /* Result of output row i of the last step: [columns of the plan's result]; may be changed by the caller. */

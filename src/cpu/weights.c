@@ -1,5 +1,5 @@
-/* Owns which bytes of the file go into which packed matrix. Refuses tensors that are missing or whose shape is not the one
- * that the graph asked for. */
+/* Owns which bytes of the file go into which packed matrix. Refuses tensors that are missing or whose shape
+ * is not the one that the graph asked for. */
 #include "cpu/weights.h"
 
 #include "base/error.h"
@@ -13,13 +13,15 @@ static bool check_tensor(const checkpoint_tensor *t, const graph_weight_info *in
         return error_set(error, SMIDGEN_ERROR_MISSING_TENSOR, "the file has no tensor '%s'", info->name);
     }
     if (quant_find(t->type) == NULL && !element_is_float(t->type)) {
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TYPE, "tensor '%s' has type %s, which is no weight type",
-                         t->name, element_name((uint32_t)t->type));
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_TYPE,
+                         "tensor '%s' has type %s, which is no weight type", t->name,
+                         element_name((uint32_t)t->type));
     }
     uint64_t rows = t->rank == 1 ? 1 : t->shape[0], columns = t->rank == 1 ? t->shape[0] : t->shape[1];
     if (t->rank > 2 || rows != (uint64_t)info->rows || columns != (uint64_t)info->columns) {
-        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE, "tensor '%s' is %llu x %llu, the model needs %lld x %lld",
-                         t->name, (unsigned long long)rows, (unsigned long long)columns, (long long)info->rows,
+        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE,
+                         "tensor '%s' is %llu x %llu, the model needs %lld x %lld", t->name,
+                         (unsigned long long)rows, (unsigned long long)columns, (long long)info->rows,
                          (long long)info->columns);
     }
     return true;
@@ -71,7 +73,8 @@ static bool reserve(cpu_weights *w, const checkpoint *c, smidgen_precision preci
 
 static bool list_pieces(cpu_weights *w, const checkpoint *c, smidgen_error *error)
 {
-    w->pieces = memory_allocate(w->allocator, memory_array_bytes((size_t)w->piece_count, sizeof w->pieces[0]));
+    w->pieces =
+        memory_allocate(w->allocator, memory_array_bytes((size_t)w->piece_count, sizeof w->pieces[0]));
     w->arrived = memory_allocate_zeroed(w->allocator, (size_t)w->piece_count);
     if (w->pieces == NULL || w->arrived == NULL) {
         return error_set_memory(error, "the list of weights", (uint64_t)w->piece_count * sizeof w->pieces[0]);
@@ -91,8 +94,8 @@ static bool list_pieces(cpu_weights *w, const checkpoint *c, smidgen_error *erro
     return true;
 }
 
-bool cpu_weights_create(cpu_weights *w, const graph *g, const checkpoint *c, smidgen_precision precision, cpu_isa isa,
-                        const smidgen_allocator *allocator, smidgen_error *error)
+bool cpu_weights_create(cpu_weights *w, const graph *g, const checkpoint *c, smidgen_precision precision,
+                        cpu_isa isa, const smidgen_allocator *allocator, smidgen_error *error)
 {
     *w = (cpu_weights){.allocator = allocator, .graph = g, .isa = isa};
     size_t count = (size_t)g->weight_count;
@@ -101,8 +104,8 @@ bool cpu_weights_create(cpu_weights *w, const graph *g, const checkpoint *c, smi
     w->vector_bytes = memory_allocate_zeroed(allocator, count * sizeof w->vector_bytes[0]);
     w->first_piece = memory_allocate_zeroed(allocator, (count + 1) * sizeof w->first_piece[0]);
     w->missing = memory_allocate_zeroed(allocator, count * sizeof w->missing[0]);
-    bool ok = w->matrices != NULL && w->vectors != NULL && w->vector_bytes != NULL && w->first_piece != NULL &&
-              w->missing != NULL;
+    bool ok = w->matrices != NULL && w->vectors != NULL && w->vector_bytes != NULL &&
+              w->first_piece != NULL && w->missing != NULL;
     if (!ok) {
         error_set_memory(error, "the list of weights", count * 36);
     }

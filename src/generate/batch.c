@@ -55,8 +55,9 @@ static bool visit_all(smidgen_session *s, int32_t first_position,
                       smidgen_error *error)
 {
     if (first_position < 0 || first_position >= s->token_count) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "position %d is outside the %d tokens of the session",
-                         (int)first_position, (int)s->token_count);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "position %d is outside the %d tokens of the session", (int)first_position,
+                         (int)s->token_count);
     }
     cpu_runner *runner = model_is_complete(s->model, error) ? session_wide_runner(s, LOGITS_CHUNK, error) : NULL;
     if (runner == NULL) {
@@ -76,13 +77,14 @@ static bool visit_all(smidgen_session *s, int32_t first_position,
             break;
         }
     }
-    s->computed = s->computed == s->token_count ? s->token_count - 1 : s->computed; /* a reply needs its last logits */
+    s->computed =
+        s->computed == s->token_count ? s->token_count - 1 : s->computed; /* a reply needs its last logits */
     return true;
 }
 
 bool smidgen_session_logits(smidgen_session *s, int32_t first_position,
-                            bool (*visit)(void *context, int32_t position, const float *logits), void *context,
-                            smidgen_error *error)
+                            bool (*visit)(void *context, int32_t position, const float *logits),
+                            void *context, smidgen_error *error)
 {
     if (!session_enter(s, error)) {
         return false;
@@ -151,7 +153,8 @@ static bool run_together(smidgen_session *const *sessions, size_t count, batch *
     return true;
 }
 
-bool smidgen_sessions_step(smidgen_session *const *sessions, size_t count, int32_t *tokens, smidgen_error *error)
+bool smidgen_sessions_step(smidgen_session *const *sessions, size_t count, int32_t *tokens,
+                           smidgen_error *error)
 {
     if (count == 0 || count > BATCH_MAX) {
         return error_set_limit(error, SMIDGEN_ERROR_INVALID_ARGUMENT, BATCH_MAX, count,
@@ -160,9 +163,10 @@ bool smidgen_sessions_step(smidgen_session *const *sessions, size_t count, int32
     size_t entered = 0;
     bool ok = true;
     for (; ok && entered < count; entered += ok) {
-        ok = sessions[entered]->model == sessions[0]->model
-                 ? session_enter(sessions[entered], error)
-                 : error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "the sessions belong to different models");
+        ok =
+            sessions[entered]->model == sessions[0]->model
+                ? session_enter(sessions[entered], error)
+                : error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "the sessions belong to different models");
     }
     batch b;
     ok = ok && model_is_complete(sessions[0]->model, error) && run_together(sessions, count, &b, error);

@@ -27,8 +27,12 @@ static void run_chunks(const embedding_job *job, smidgen_pooling pooling, double
             positions[i] = done + i;
             caches[i] = job->cache;
         }
-        cpu_step step = {.tokens = job->ids + done, .positions = positions, .caches = caches, .token_count = count,
-                         .output_rows = rows, .output_count = count};
+        cpu_step step = {.tokens = job->ids + done,
+                         .positions = positions,
+                         .caches = caches,
+                         .token_count = count,
+                         .output_rows = rows,
+                         .output_count = count};
         cpu_runner_run(job->runner, &step);
         for (int32_t i = 0; i < count; i++) {
             const float *hidden = cpu_runner_result(job->runner, i);
@@ -55,17 +59,20 @@ static void scale_to_length_1(float *out, int32_t size)
     }
 }
 
-static bool embed_ids(smidgen_model *m, const int32_t *ids, int32_t count, smidgen_pooling pooling, bool normalize,
-                      float *out, smidgen_error *error)
+static bool embed_ids(smidgen_model *m, const int32_t *ids, int32_t count, smidgen_pooling pooling,
+                      bool normalize, float *out, smidgen_error *error)
 {
-    kv_shape shape = {.layers = m->config.layer_count, .heads_kv = m->config.head_count_kv,
-                      .head_size = m->config.head_size, .capacity_tokens = count};
+    kv_shape shape = {.layers = m->config.layer_count,
+                      .heads_kv = m->config.head_count_kv,
+                      .head_size = m->config.head_size,
+                      .capacity_tokens = count};
     cpu_model backend = model_backend(m, DECODER_HIDDEN);
     size_t sum_bytes = (size_t)m->config.hidden_size * sizeof(double);
     double *sum = memory_allocate_zeroed(m->allocator, sum_bytes);
     kv_cache *cache = kv_create(&shape, m->allocator, error);
     int32_t chunk = count < EMBED_CHUNK ? count : EMBED_CHUNK;
-    cpu_runner *runner = cache == NULL ? NULL : cpu_runner_create(&backend, chunk, chunk, m->allocator, error);
+    cpu_runner *runner =
+        cache == NULL ? NULL : cpu_runner_create(&backend, chunk, chunk, m->allocator, error);
     bool ok = runner != NULL && (sum != NULL || error_set_memory(error, "the embedding", sum_bytes));
     if (ok) {
         embedding_job job = {m, cache, runner, ids, count};
@@ -82,17 +89,17 @@ static bool embed_ids(smidgen_model *m, const int32_t *ids, int32_t count, smidg
     return ok;
 }
 
-bool smidgen_embed_text(smidgen_model *m, const char *text, size_t text_bytes, smidgen_pooling pooling, bool normalize,
-                        float *out, smidgen_error *error)
+bool smidgen_embed_text(smidgen_model *m, const char *text, size_t text_bytes, smidgen_pooling pooling,
+                        bool normalize, float *out, smidgen_error *error)
 {
     int64_t count = smidgen_tokenize(m, text, text_bytes, true, false, NULL, 0, error);
     if (count < 0 || !model_is_complete(m, error)) {
         return false;
     }
     if (count == 0 || count > m->config.context_tokens) {
-        return error_set_limit(error, SMIDGEN_ERROR_LIMIT, (uint64_t)m->config.context_tokens, (uint64_t)count,
-                               "a text of %lld tokens cannot be embedded (1 to %d tokens)", (long long)count,
-                               (int)m->config.context_tokens);
+        return error_set_limit(error, SMIDGEN_ERROR_LIMIT, (uint64_t)m->config.context_tokens,
+                               (uint64_t)count, "a text of %lld tokens cannot be embedded (1 to %d tokens)",
+                               (long long)count, (int)m->config.context_tokens);
     }
     size_t bytes = (size_t)count * sizeof(int32_t);
     int32_t *ids = memory_allocate(m->allocator, bytes);

@@ -1,5 +1,5 @@
-/* Owns the timeline of one session: which tokens it has, which of them are computed, and what comes next. Refuses prompts
- * past the context where the overflow policy is to stop. */
+/* Owns the timeline of one session: which tokens it has, which of them are computed, and what comes next.
+ * Refuses prompts past the context where the overflow policy is to stop. */
 #include "generate/session.h"
 
 #include <string.h>
@@ -32,12 +32,14 @@ static bool set_options(smidgen_session *s, const smidgen_session_options *optio
     o->prefill_chunk_tokens = o->prefill_chunk_tokens == 0 ? DEFAULT_CHUNK : o->prefill_chunk_tokens;
     if (o->context_tokens < 1 || o->context_tokens > CONTEXT_MAX || o->prefill_chunk_tokens < 1 ||
         o->overflow_sink_tokens < 0) {
-        return error_set_limit(error, SMIDGEN_ERROR_INVALID_ARGUMENT, CONTEXT_MAX, (uint64_t)o->context_tokens,
-                               "context_tokens must be 1 to %d, prefill_chunk_tokens at least 1", CONTEXT_MAX);
+        return error_set_limit(
+            error, SMIDGEN_ERROR_INVALID_ARGUMENT, CONTEXT_MAX, (uint64_t)o->context_tokens,
+            "context_tokens must be 1 to %d, prefill_chunk_tokens at least 1", CONTEXT_MAX);
     }
     if (o->overflow == SMIDGEN_OVERFLOW_SLIDE && o->overflow_sink_tokens + 2 > o->context_tokens) {
-        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%d sink tokens leave no room in a context of %d",
-                         (int)o->overflow_sink_tokens, (int)o->context_tokens);
+        return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                         "%d sink tokens leave no room in a context of %d", (int)o->overflow_sink_tokens,
+                         (int)o->context_tokens);
     }
     if (o->prefill_chunk_tokens > o->context_tokens) {
         o->prefill_chunk_tokens = o->context_tokens;
@@ -140,8 +142,8 @@ bool smidgen_session_set_sampling(smidgen_session *s, const smidgen_sampling *sa
     smidgen_logprob *alternatives = memory_allocate(allocator, (size_t)room * sizeof alternatives[0]);
     sampler *chooser =
         sampler_create(sampling, s->model->config.vocab_size, s->model->tokenizer, allocator, error);
-    stop_filter *filter = chooser == NULL ? NULL : stop_filter_create(sampling->stop, sampling->stop_count, allocator,
-                                                                      error);
+    stop_filter *filter =
+        chooser == NULL ? NULL : stop_filter_create(sampling->stop, sampling->stop_count, allocator, error);
     bool ok = filter != NULL && (room == 0 || alternatives != NULL);
     if (ok) {
         close_sampling(s);
@@ -175,7 +177,8 @@ bool session_make_room(smidgen_session *s, int32_t count, smidgen_error *error)
     }
     if (o->overflow == SMIDGEN_OVERFLOW_STOP) {
         return error_set_limit(error, SMIDGEN_ERROR_CONTEXT_FULL, (uint64_t)o->context_tokens,
-                               (uint64_t)s->token_count + (uint64_t)count, "%lld tokens do not fit a context of %d tokens",
+                               (uint64_t)s->token_count + (uint64_t)count,
+                               "%lld tokens do not fit a context of %d tokens",
                                (long long)s->token_count + count, (int)o->context_tokens);
     }
     int32_t sinks = o->overflow_sink_tokens < s->token_count ? o->overflow_sink_tokens : s->token_count;
@@ -183,9 +186,9 @@ bool session_make_room(smidgen_session *s, int32_t count, smidgen_error *error)
     int32_t excess = s->token_count + count - o->context_tokens;
     drop = drop < excess ? excess : drop;
     if (drop > s->token_count - sinks) {
-        return error_set_limit(error, SMIDGEN_ERROR_CONTEXT_FULL, (uint64_t)o->context_tokens,
-                               (uint64_t)sinks + (uint64_t)count, "%d tokens do not fit a context of %d tokens",
-                               (int)count, (int)o->context_tokens);
+        return error_set_limit(
+            error, SMIDGEN_ERROR_CONTEXT_FULL, (uint64_t)o->context_tokens, (uint64_t)sinks + (uint64_t)count,
+            "%d tokens do not fit a context of %d tokens", (int)count, (int)o->context_tokens);
     }
     int32_t computed_drop = s->computed - sinks < drop ? s->computed - sinks : drop;
     if (computed_drop > 0) {
@@ -216,14 +219,16 @@ static bool check_ids(const smidgen_session *s, const int32_t *ids, size_t count
 {
     for (size_t i = 0; i < count; i++) {
         if (ids[i] < 0 || ids[i] >= s->model->config.vocab_size) {
-            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "token %d at %zu is not in the vocabulary of %d",
-                             (int)ids[i], i, (int)s->model->config.vocab_size);
+            return error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                             "token %d at %zu is not in the vocabulary of %d", (int)ids[i], i,
+                             (int)s->model->config.vocab_size);
         }
     }
     return true;
 }
 
-/* A prompt longer than the context under the sliding policy: its sinks and its newest tokens, with half the window free. */
+/* A prompt longer than the context under the sliding policy: its sinks and its newest tokens, with half the
+ * window free. */
 static size_t shorten_prompt(const smidgen_session *s, const int32_t *ids, size_t count, int32_t *kept)
 {
     size_t context = (size_t)s->options.context_tokens, sinks = (size_t)s->options.overflow_sink_tokens;
@@ -285,7 +290,8 @@ bool smidgen_session_append(smidgen_session *s, const int32_t *ids, size_t count
     bool ok = check_ids(s, ids, count, error);
     if (ok && count > (size_t)s->options.context_tokens) {
         ok = error_set_limit(error, SMIDGEN_ERROR_CONTEXT_FULL, (uint64_t)s->options.context_tokens, count,
-                             "%zu tokens do not fit a context of %d tokens", count, (int)s->options.context_tokens);
+                             "%zu tokens do not fit a context of %d tokens", count,
+                             (int)s->options.context_tokens);
     }
     ok = ok && session_make_room(s, (int32_t)count, error);
     if (ok) {
@@ -317,8 +323,8 @@ static void begin_chunk(smidgen_session *s, int32_t count)
     cpu_runner_begin(s->runner, &s->step);
 }
 
-/* Computes the next `count` tokens, or goes on with the chunk that waits; the logits of the last one are kept when it is
- * the newest token. False: weights are missing. */
+/* Computes the next `count` tokens, or goes on with the chunk that waits; the logits of the last one are kept
+ * when it is the newest token. False: weights are missing. */
 static bool compute_chunk(smidgen_session *s, int32_t count)
 {
     double begin = thread_seconds();
@@ -352,7 +358,8 @@ session_outcome session_compute(smidgen_session *s, int32_t leave, smidgen_error
     s->is_waiting = s->is_waiting && leave == 0; /* a waiting chunk may reach further than this call wants */
     while (s->token_count - s->computed > leave) {
         int32_t count = s->token_count - s->computed - leave;
-        if (!compute_chunk(s, count < s->options.prefill_chunk_tokens ? count : s->options.prefill_chunk_tokens)) {
+        if (!compute_chunk(s, count < s->options.prefill_chunk_tokens ? count
+                                                                      : s->options.prefill_chunk_tokens)) {
             return SESSION_PENDING;
         }
     }
@@ -389,10 +396,11 @@ bool smidgen_session_truncate(smidgen_session *s, int32_t position, smidgen_erro
     }
     bool ok = position >= 0 && position <= s->token_count;
     if (!ok) {
-        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "position %d is outside the %d tokens of the session",
-                  (int)position, (int)s->token_count);
+        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                  "position %d is outside the %d tokens of the session", (int)position, (int)s->token_count);
     } else {
-        int32_t keep = position == 0 ? 0 : position - 1; /* the new last token is computed again for its logits */
+        int32_t keep =
+            position == 0 ? 0 : position - 1; /* the new last token is computed again for its logits */
         s->computed = s->computed < keep ? s->computed : keep;
         s->token_count = position;
         s->logits = NULL;
@@ -416,7 +424,8 @@ int32_t session_sample(smidgen_session *s, smidgen_error *error)
         sampler_choose(s->sampler, s->logits, s->alternatives, s->alternative_room, &s->alternative_count);
     s->logits = NULL;
     if (token < 0) {
-        error_set(error, SMIDGEN_ERROR_GRAMMAR, "no token is allowed here (grammar, bans or logits that are not numbers)");
+        error_set(error, SMIDGEN_ERROR_GRAMMAR,
+                  "no token is allowed here (grammar, bans or logits that are not numbers)");
         return -2;
     }
     const tokenizer *t = s->model->tokenizer;
@@ -452,7 +461,8 @@ int32_t smidgen_session_next(smidgen_session *s, int32_t *tokens, int32_t budget
     int32_t produced = 0;
     while (produced < budget && s->finish == SMIDGEN_FINISH_NONE) {
         session_outcome outcome = s->logits == NULL ? session_compute(s, 0, error) : SESSION_DONE;
-        if (outcome != SESSION_DONE) { /* only the first step of a reply can wait: then nothing was produced */
+        if (outcome !=
+            SESSION_DONE) { /* only the first step of a reply can wait: then nothing was produced */
             produced = outcome == SESSION_PENDING ? SMIDGEN_PENDING : -1;
             break;
         }

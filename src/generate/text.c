@@ -15,8 +15,8 @@ int64_t smidgen_tokenize(const smidgen_model *model, const char *text, size_t te
     return tokenizer_encode(model->tokenizer, text, text_bytes, flags, ids, capacity, error);
 }
 
-int64_t smidgen_detokenize(const smidgen_model *model, const int32_t *ids, size_t count, bool render_special, char *text,
-                           size_t capacity, smidgen_error *error)
+int64_t smidgen_detokenize(const smidgen_model *model, const int32_t *ids, size_t count, bool render_special,
+                           char *text, size_t capacity, smidgen_error *error)
 {
     if (!model_needs_tokenizer(model, error)) {
         return -1;
@@ -33,8 +33,9 @@ static const char *token_text(const smidgen_model *model, int32_t id, arena *a)
     return copy == NULL ? "" : copy;
 }
 
-static int64_t render(const smidgen_model *model, chat_template *t, const smidgen_message *messages, size_t count,
-                      bool add_generation_prompt, char *text, size_t capacity, smidgen_error *error)
+static int64_t render(const smidgen_model *model, chat_template *t, const smidgen_message *messages,
+                      size_t count, bool add_generation_prompt, char *text, size_t capacity,
+                      smidgen_error *error)
 {
     arena a;
     arena_init(&a, model->allocator);
@@ -56,8 +57,9 @@ static int64_t render(const smidgen_model *model, chat_template *t, const smidge
     return rendered == NULL ? -1 : (int64_t)size;
 }
 
-int64_t smidgen_render_chat(const smidgen_model *model, const char *template_text, const smidgen_message *messages,
-                            size_t count, bool add_generation_prompt, char *text, size_t capacity, smidgen_error *error)
+int64_t smidgen_render_chat(const smidgen_model *model, const char *template_text,
+                            const smidgen_message *messages, size_t count, bool add_generation_prompt,
+                            char *text, size_t capacity, smidgen_error *error)
 {
     const char *jinja = template_text != NULL ? template_text : model->checkpoint->chat_template;
     if (jinja == NULL) {

@@ -1,5 +1,5 @@
-/* Owns building a graph. Refuses nothing itself: shapes come from the model code, and a wrong one is caught by the
- * loader, which compares every weight with the file. */
+/* Owns building a graph. Refuses nothing itself: shapes come from the model code, and a wrong one is caught
+ * by the loader, which compares every weight with the file. */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -56,7 +56,8 @@ static graph_weight add_weight(graph *g, const graph_weight_info *wanted)
         }
     }
     const char *name = arena_copy_text(g->arena, wanted->name, strlen(wanted->name));
-    if (name == NULL || !grow(g, (void **)&g->weights, g->weight_count, &g->weight_room, sizeof g->weights[0])) {
+    if (name == NULL ||
+        !grow(g, (void **)&g->weights, g->weight_count, &g->weight_room, sizeof g->weights[0])) {
         g->out_of_memory = true;
         return 0;
     }
@@ -67,12 +68,14 @@ static graph_weight add_weight(graph *g, const graph_weight_info *wanted)
 
 graph_weight graph_matrix(graph *g, const char *name, int64_t rows, int64_t columns)
 {
-    return add_weight(g, &(graph_weight_info){.name = name, .rows = rows, .columns = columns, .is_matrix = true});
+    return add_weight(
+        g, &(graph_weight_info){.name = name, .rows = rows, .columns = columns, .is_matrix = true});
 }
 
 graph_weight graph_vector(graph *g, const char *name, int64_t columns, bool add_one)
 {
-    return add_weight(g, &(graph_weight_info){.name = name, .rows = 1, .columns = columns, .add_one = add_one});
+    return add_weight(g,
+                      &(graph_weight_info){.name = name, .rows = 1, .columns = columns, .add_one = add_one});
 }
 
 static graph_value add_node(graph *g, graph_node node, graph_rows rows, int64_t columns)
@@ -180,7 +183,8 @@ graph_value graph_rope(graph *g, graph_value x, graph_value angles, int32_t tabl
     return add_like(g, node);
 }
 
-graph_value graph_attention(graph *g, graph_value q, graph_value k, graph_value v, const graph_attention_options *o)
+graph_value graph_attention(graph *g, graph_value q, graph_value k, graph_value v,
+                            const graph_attention_options *o)
 {
     graph_node store = node_of(GRAPH_KV_STORE, k, v);
     store.index = o->layer;

@@ -1,6 +1,7 @@
-/* A model's forward pass as a list of operations. Model code builds it once, top to bottom like the paper; plan.h turns
- * it into phases and memory; a backend replays the plan with new tokens. Values are float32 matrices [rows, columns],
- * where rows is the number of tokens of the step, or the number of its outputs (rows whose logits are wanted). */
+/* A model's forward pass as a list of operations. Model code builds it once, top to bottom like the paper;
+ * plan.h turns it into phases and memory; a backend replays the plan with new tokens. Values are float32
+ * matrices [rows, columns], where rows is the number of tokens of the step, or the number of its outputs
+ * (rows whose logits are wanted). */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
@@ -24,8 +25,8 @@ typedef struct graph_weight_info {
     const char *name; /* tensor name in the checkpoint */
     int64_t rows;     /* 1 for a vector */
     int64_t columns;
-    bool is_matrix;   /* matrices are packed by the backend, vectors are float32 */
-    bool add_one;     /* the stored vector lacks + 1 (Gemma's norms in Hugging Face files) */
+    bool is_matrix; /* matrices are packed by the backend, vectors are float32 */
+    bool add_one;   /* the stored vector lacks + 1 (Gemma's norms in Hugging Face files) */
 } graph_weight_info;
 
 typedef struct graph_value_info {
@@ -88,7 +89,8 @@ typedef struct graph_attention_options {
 graph_value graph_attention(graph *g, graph_value q, graph_value k, graph_value v,
                             const graph_attention_options *options);
 
-/* Names the newest node's output for tests (the name of the module in the reference implementation); copied. */
+/* Names the newest node's output for tests (the name of the module in the reference implementation); copied.
+ */
 void graph_label(graph *g, const char *label);
 
 #endif

@@ -1,12 +1,13 @@
-/* Owns grouping nodes into phases and placing values. Values over tokens and values over outputs live in two separate
- * regions, so that offsets stay independent of the number of rows. */
+/* Owns grouping nodes into phases and placing values. Values over tokens and values over outputs live in two
+ * separate regions, so that offsets stay independent of the number of rows. */
 #include "graph/plan.h"
 
-/* May the output overwrite the first input? Only where the operation reads each element before it writes it. */
+/* May the output overwrite the first input? Only where the operation reads each element before it writes it.
+ */
 static bool works_in_place(graph_op op)
 {
-    return op == GRAPH_ADD || op == GRAPH_SCALE || op == GRAPH_SILU_MULTIPLY || op == GRAPH_GELU_TANH_MULTIPLY ||
-           op == GRAPH_SOFT_CAP || op == GRAPH_ROPE || op == GRAPH_RMS_NORM;
+    return op == GRAPH_ADD || op == GRAPH_SCALE || op == GRAPH_SILU_MULTIPLY ||
+           op == GRAPH_GELU_TANH_MULTIPLY || op == GRAPH_SOFT_CAP || op == GRAPH_ROPE || op == GRAPH_RMS_NORM;
 }
 
 static graph_rows rows_of_node(const graph *g, const graph_node *node)
@@ -22,8 +23,8 @@ static plan_phase *add_phase(plan *p, plan_phase_kind kind, graph_rows rows, int
     return &p->phases[p->phase_count++];
 }
 
-/* The phase that a matrix product joins: the open one when it reads the same input, else a new one behind a ROWS phase
- * that prepares the input. */
+/* The phase that a matrix product joins: the open one when it reads the same input, else a new one behind a
+ * ROWS phase that prepares the input. */
 static plan_phase *phase_of_linear(plan *p, plan_phase *open, int32_t node_index, graph_rows rows)
 {
     const graph *g = p->graph;
@@ -62,8 +63,9 @@ static void group_nodes(plan *p)
 typedef struct placement {
     int32_t *born, *dies; /* [value_count] phase indices, inclusive */
     int32_t *last_node;   /* [value_count] last node that touches the value */
-    graph_value *owner;   /* [value_count] value whose place it shares (itself, or the first of an in-place chain) */
-    int64_t *at;          /* [value_count] columns; -1: not placed yet */
+    graph_value
+        *owner;  /* [value_count] value whose place it shares (itself, or the first of an in-place chain) */
+    int64_t *at; /* [value_count] columns; -1: not placed yet */
 } placement;
 
 static void find_lifetimes(const plan *p, placement *pl)
@@ -115,8 +117,8 @@ static int64_t lowest_gap(const graph *g, const placement *pl, graph_value v)
     for (bool moved = true; moved;) {
         moved = false;
         for (graph_value o = 0; o < v; o++) {
-            bool is_alive = pl->at[o] >= 0 && g->values[o].rows == g->values[v].rows && pl->born[o] <= pl->dies[v] &&
-                            pl->born[v] <= pl->dies[o];
+            bool is_alive = pl->at[o] >= 0 && g->values[o].rows == g->values[v].rows &&
+                            pl->born[o] <= pl->dies[v] && pl->born[v] <= pl->dies[o];
             if (is_alive && at < pl->at[o] + g->values[o].columns && pl->at[o] < at + g->values[v].columns) {
                 at = pl->at[o] + g->values[o].columns;
                 moved = true;
@@ -164,7 +166,8 @@ bool plan_create(plan *p, const graph *g, arena *a)
     p->phases = arena_array(a, 2 * (size_t)g->node_count + 1, sizeof p->phases[0]);
     p->token_columns_before = arena_array(a, (size_t)g->value_count, sizeof(int64_t));
     p->output_columns_before = arena_array(a, (size_t)g->value_count, sizeof(int64_t));
-    if (g->out_of_memory || p->phases == NULL || p->token_columns_before == NULL || p->output_columns_before == NULL) {
+    if (g->out_of_memory || p->phases == NULL || p->token_columns_before == NULL ||
+        p->output_columns_before == NULL) {
         return false;
     }
     group_nodes(p);

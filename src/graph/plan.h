@@ -1,6 +1,7 @@
-/* A graph made ready to be replayed: nodes grouped into phases (between two phases all threads meet), and one place in
- * memory for every value, shared by values that are never alive together. The plan does not depend on the number of
- * rows: offsets are in columns, and a backend multiplies by the rows that it made room for. */
+/* A graph made ready to be replayed: nodes grouped into phases (between two phases all threads meet), and one
+ * place in memory for every value, shared by values that are never alive together. The plan does not depend
+ * on the number of rows: offsets are in columns, and a backend multiplies by the rows that it made room for.
+ */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
 
@@ -16,8 +17,8 @@ typedef struct plan_phase {
     plan_phase_kind kind;
     graph_rows rows;
     int32_t first_node, node_count;
-    graph_value prepare; /* of a ROWS phase: the value that the next phase's products read, quantised row by row at the
-                            end of this phase; or GRAPH_NONE */
+    graph_value prepare; /* of a ROWS phase: the value that the next phase's products read, quantised row by
+                            row at the end of this phase; or GRAPH_NONE */
 } plan_phase;
 
 typedef struct plan {

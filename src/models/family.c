@@ -29,8 +29,8 @@ const family *family_find(const checkpoint *c, smidgen_error *error)
     return NULL;
 }
 
-void family_set_windows(decoder_config *config, int32_t window, bool (*is_sliding)(const checkpoint *, int32_t layer),
-                        const checkpoint *c)
+void family_set_windows(decoder_config *config, int32_t window,
+                        bool (*is_sliding)(const checkpoint *, int32_t layer), const checkpoint *c)
 {
     for (int32_t i = 0; i < config->layer_count; i++) {
         config->layers[i].window = is_sliding == NULL || is_sliding(c, i) ? window : 0;

@@ -21,13 +21,13 @@ int64_t hyperparameter_integer(const checkpoint *c, const char *gguf, const char
 double hyperparameter_number(const checkpoint *c, const char *gguf, const char *json, double fallback);
 bool hyperparameter_bool(const checkpoint *c, const char *gguf, const char *json, bool fallback);
 
-/* Fills what every family has: sizes, norm epsilon, rope with its scaling, biases and tied head by the presence of
- * their tensors. Fails with BAD_FILE where a size is missing, not positive or inconsistent. */
+/* Fills what every family has: sizes, norm epsilon, rope with its scaling, biases and tied head by the
+ * presence of their tensors. Fails with BAD_FILE where a size is missing, not positive or inconsistent. */
 bool hyperparameters_read(const checkpoint *c, decoder_config *config, smidgen_error *error);
 
 /* Gives every layer that `is_sliding` (or all of them where it is NULL) the window. */
-void family_set_windows(decoder_config *config, int32_t window, bool (*is_sliding)(const checkpoint *, int32_t layer),
-                        const checkpoint *c);
+void family_set_windows(decoder_config *config, int32_t window,
+                        bool (*is_sliding)(const checkpoint *, int32_t layer), const checkpoint *c);
 
 bool family_llama(const checkpoint *c, decoder_config *config, smidgen_error *error);
 bool family_mistral(const checkpoint *c, decoder_config *config, smidgen_error *error);

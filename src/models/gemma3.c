@@ -1,6 +1,6 @@
-/* Gemma 3, text (arXiv 2503.19786): norms around both halves of a block, q and k normalised, GELU, embeddings scaled by
- * sqrt(hidden), five sliding layers to one full one, which have rope bases of their own. GGUF files have + 1 in the norms
- * already; Hugging Face files do not. */
+/* Gemma 3, text (arXiv 2503.19786): norms around both halves of a block, q and k normalised, GELU, embeddings
+ * scaled by sqrt(hidden), five sliding layers to one full one, which have rope bases of their own. GGUF files
+ * have + 1 in the norms already; Hugging Face files do not. */
 #include <math.h>
 
 #include "base/error.h"
@@ -19,8 +19,8 @@ static bool is_sliding(const checkpoint *c, int32_t layer)
             }
         }
     }
-    int64_t pattern =
-        hyperparameter_integer(c, "attention.sliding_window_pattern", "sliding_window_pattern", GEMMA3_PATTERN);
+    int64_t pattern = hyperparameter_integer(c, "attention.sliding_window_pattern", "sliding_window_pattern",
+                                             GEMMA3_PATTERN);
     return pattern < 1 || (layer + 1) % pattern != 0;
 }
 

@@ -1,5 +1,5 @@
-/* Owns reading hyperparameters, which GGUF metadata and config.json name differently. Refuses sizes that are missing, not
- * positive, or do not fit each other. */
+/* Owns reading hyperparameters, which GGUF metadata and config.json name differently. Refuses sizes that are
+ * missing, not positive, or do not fit each other. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,8 @@ static bool has_tensor(const checkpoint *c, const decoder_config *config, const 
                        const char *suffix)
 {
     char name[128];
-    return decoder_weight_name(config, role, layer, suffix, name, sizeof name) && checkpoint_find(c, name) != NULL;
+    return decoder_weight_name(config, role, layer, suffix, name, sizeof name) &&
+           checkpoint_find(c, name) != NULL;
 }
 
 /* A size that must be there: 1 .. most. */
@@ -62,8 +63,9 @@ static bool read_size(const checkpoint *c, const char *gguf, const char *json, i
 {
     int64_t value = hyperparameter_integer(c, gguf, json, -1);
     if (value < 1 || value > most) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "'%s' is %s (allowed: 1 to %lld)", c->gguf != NULL ? gguf : json,
-                         value == -1 ? "missing" : "out of range", (long long)most);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "'%s' is %s (allowed: 1 to %lld)",
+                         c->gguf != NULL ? gguf : json, value == -1 ? "missing" : "out of range",
+                         (long long)most);
     }
     *size = (int32_t)value;
     return true;
@@ -79,8 +81,8 @@ static bool read_sizes(const checkpoint *c, decoder_config *config, smidgen_erro
     }
     int64_t head_count_kv =
         hyperparameter_integer(c, "attention.head_count_kv", "num_key_value_heads", config->head_count);
-    int64_t head_size =
-        hyperparameter_integer(c, "attention.key_length", "head_dim", config->hidden_size / config->head_count);
+    int64_t head_size = hyperparameter_integer(c, "attention.key_length", "head_dim",
+                                               config->hidden_size / config->head_count);
     int64_t value_size = hyperparameter_integer(c, "attention.value_length", NULL, head_size);
     if (head_count_kv < 1 || head_count_kv > config->head_count || config->head_count % head_count_kv != 0) {
         return error_set(error, SMIDGEN_ERROR_BAD_FILE, "%d attention heads cannot share %lld key heads",
@@ -93,7 +95,7 @@ static bool read_sizes(const checkpoint *c, decoder_config *config, smidgen_erro
     config->head_count_kv = (int32_t)head_count_kv;
     config->head_size = (int32_t)head_size;
     int64_t context = hyperparameter_integer(c, "context_length", "max_position_embeddings", 2048);
-    config->context_tokens = context < 1 ? 2048 : context > (1 << 24) ? 1 << 24 : (int32_t)context;
+    config->context_tokens = context<1 ? 2048 : context>(1 << 24) ? 1 << 24 : (int32_t)context;
     return true;
 }
 
@@ -107,7 +109,8 @@ static bool read_vocabulary(const checkpoint *c, decoder_config *config, smidgen
         return error_set(error, SMIDGEN_ERROR_MISSING_TENSOR, "the file has no tensor '%s'", name);
     }
     if (t->rank != 2 || t->shape[0] < 1 || t->shape[0] > (1 << 24)) {
-        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE, "tensor '%s' is no table of at most 2^24 tokens", name);
+        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE, "tensor '%s' is no table of at most 2^24 tokens",
+                         name);
     }
     config->vocab_size = (int32_t)t->shape[0];
     return true;
@@ -124,7 +127,8 @@ static bool set_scaling(rope_options *rope, const char *type, smidgen_error *err
     } else if (strcmp(type, "yarn") == 0) {
         rope->scaling = ROPE_SCALING_YARN;
     } else {
-        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_MODEL, "rope scaling '%.60s' is not supported", type);
+        return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_MODEL, "rope scaling '%.60s' is not supported",
+                         type);
     }
     return true;
 }
@@ -156,8 +160,8 @@ static bool read_rope(const checkpoint *c, decoder_config *config, smidgen_error
                          ? hyperparameter_integer(c, "rope.dimension_count", NULL, config->head_size)
                          : (int64_t)(partial * config->head_size);
     if (rotary < 2 || rotary > config->head_size || rotary % 2 != 0) {
-        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "%lld rotary dimensions do not fit heads of %d", (long long)rotary,
-                         (int)config->head_size);
+        return error_set(error, SMIDGEN_ERROR_BAD_FILE, "%lld rotary dimensions do not fit heads of %d",
+                         (long long)rotary, (int)config->head_size);
     }
     rope->rotary_size = (int32_t)rotary;
     rope->theta = (float)hyperparameter_number(c, "rope.freq_base", "rope_theta", 10000);
@@ -170,8 +174,8 @@ static bool read_rope(const checkpoint *c, decoder_config *config, smidgen_error
     const gguf_value *type = find_gguf(c, "rope.scaling.type");
     rope->factor = (float)hyperparameter_number(c, "rope.scaling.factor", NULL,
                                                 hyperparameter_number(c, "rope.scale_linear", NULL, 1));
-    rope->original_context =
-        (int32_t)hyperparameter_integer(c, "rope.scaling.original_context_length", NULL, config->context_tokens);
+    rope->original_context = (int32_t)hyperparameter_integer(c, "rope.scaling.original_context_length", NULL,
+                                                             config->context_tokens);
     rope->attention_factor = (float)hyperparameter_number(c, "rope.scaling.attn_factor", NULL, 0);
     rope->beta_fast = (float)hyperparameter_number(c, "rope.scaling.yarn_beta_fast", NULL, 0);
     rope->beta_slow = (float)hyperparameter_number(c, "rope.scaling.yarn_beta_slow", NULL, 0);

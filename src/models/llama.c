@@ -1,5 +1,6 @@
-/* Llama 1 to 3, SmolLM2, TinyLlama and Mistral (arXiv 2302.13971, 2407.21783, 2310.06825). GGUF files store q and k in
- * Meta's order, where rope turns neighbouring pairs; Hugging Face's order pairs the halves of a head. */
+/* Llama 1 to 3, SmolLM2, TinyLlama and Mistral (arXiv 2302.13971, 2407.21783, 2310.06825). GGUF files store q
+ * and k in Meta's order, where rope turns neighbouring pairs; Hugging Face's order pairs the halves of a
+ * head. */
 #include <string.h>
 
 #include "base/error.h"
@@ -15,7 +16,8 @@ bool family_llama(const checkpoint *c, decoder_config *config, smidgen_error *er
     } else {
         const char *activation = json_string(json_get(json_root(c->config), "hidden_act"), NULL);
         if (activation != NULL && strcmp(activation, "silu") != 0) {
-            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_MODEL, "activation '%.60s' is not supported", activation);
+            return error_set(error, SMIDGEN_ERROR_UNSUPPORTED_MODEL, "activation '%.60s' is not supported",
+                             activation);
         }
     }
     int64_t window = c->gguf != NULL ? hyperparameter_integer(c, "attention.sliding_window", NULL, 0) : 0;

@@ -1,11 +1,12 @@
-/* Owns opening and closing a model. Refuses files whose architecture, tensors or tokenizer it does not know. */
+/* Owns opening and closing a model. Refuses files whose architecture, tensors or tokenizer it does not know.
+ */
 #include "models/model.h"
 
 #include "base/error.h"
 #include "base/thread.h"
 #include "quant/quant.h"
 
-#define VERSION_TEXT(a, b, c) #a "." #b "." #c
+#define VERSION_TEXT(a, b, c)   #a "." #b "." #c
 #define VERSION_EXPAND(a, b, c) VERSION_TEXT(a, b, c)
 
 const char *smidgen_version(void)
@@ -17,14 +18,15 @@ const char *smidgen_version(void)
 static bool read_frequency_factors(smidgen_model *m, smidgen_error *error)
 {
     rope_options *rope = &m->config.ropes[0];
-    const checkpoint_tensor *t = m->checkpoint->gguf == NULL ? NULL : checkpoint_find(m->checkpoint, "rope_freqs.weight");
+    const checkpoint_tensor *t =
+        m->checkpoint->gguf == NULL ? NULL : checkpoint_find(m->checkpoint, "rope_freqs.weight");
     if (t == NULL) {
         return true;
     }
     uint64_t count = (uint64_t)rope->rotary_size / 2;
     if (t->rank != 1 || t->shape[0] != count || !element_is_float(t->type)) {
-        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE, "tensor 'rope_freqs.weight' does not have %llu numbers",
-                         (unsigned long long)count);
+        return error_set(error, SMIDGEN_ERROR_WRONG_SHAPE,
+                         "tensor 'rope_freqs.weight' does not have %llu numbers", (unsigned long long)count);
     }
     void *stored = arena_allocate(&m->arena, (size_t)t->size_bytes);
     float *factors = arena_array(&m->arena, (size_t)count, sizeof(float));
@@ -65,7 +67,8 @@ static bool make_plans(smidgen_model *m, smidgen_error *error)
     graph_init(&m->hidden_graph, &m->arena);
     decoder_build(&m->config, DECODER_LOGITS, &m->graph);
     decoder_build(&m->config, DECODER_HIDDEN, &m->hidden_graph);
-    if (!plan_create(&m->plan, &m->graph, &m->arena) || !plan_create(&m->hidden_plan, &m->hidden_graph, &m->arena)) {
+    if (!plan_create(&m->plan, &m->graph, &m->arena) ||
+        !plan_create(&m->hidden_plan, &m->hidden_graph, &m->arena)) {
         return error_set_memory(error, "the graph", m->arena.reserved_bytes);
     }
     return true;
@@ -102,8 +105,8 @@ static bool prepare(smidgen_model *m, const smidgen_model_options *options, smid
 {
     m->family = family_find(m->checkpoint, error);
     if (m->family == NULL || !hyperparameters_read(m->checkpoint, &m->config, error) ||
-        !m->family->configure(m->checkpoint, &m->config, error) || !make_ropes(m, error) || !make_plans(m, error) ||
-        !make_tokenizer(m, error)) {
+        !m->family->configure(m->checkpoint, &m->config, error) || !make_ropes(m, error) ||
+        !make_plans(m, error) || !make_tokenizer(m, error)) {
         return false;
     }
     m->name = m->checkpoint->gguf != NULL ? gguf_text(m->checkpoint->gguf, "general.name", "") : "";
@@ -112,8 +115,8 @@ static bool prepare(smidgen_model *m, const smidgen_model_options *options, smid
     if (m->pool == NULL) {
         return error_set_memory(error, "the thread pool", 0);
     }
-    return cpu_weights_create(&m->weights, &m->graph, m->checkpoint, options->precision, cpu_isa_choose(), m->allocator,
-                              error);
+    return cpu_weights_create(&m->weights, &m->graph, m->checkpoint, options->precision, cpu_isa_choose(),
+                              m->allocator, error);
 }
 
 static smidgen_model *begin(const smidgen_model_options *options, smidgen_error *error)
@@ -130,7 +133,8 @@ static smidgen_model *begin(const smidgen_model_options *options, smidgen_error 
     return m;
 }
 
-smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_options *options, smidgen_error *error)
+smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_options *options,
+                                 smidgen_error *error)
 {
     smidgen_model *m = begin(options, error);
     if (m == NULL) {
@@ -146,12 +150,14 @@ smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_op
     return m;
 }
 
-smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options *options, smidgen_error *error)
+smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options *options,
+                                  smidgen_error *error)
 {
     static const smidgen_model_options defaults = {0};
     options = options != NULL ? options : &defaults;
     if (path == NULL || options->threads < 0) {
-        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, path == NULL ? "the path is NULL" : "threads is negative");
+        error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                  path == NULL ? "the path is NULL" : "threads is negative");
         return NULL;
     }
     smidgen_model *m = begin(options, error);
@@ -171,9 +177,8 @@ smidgen_model *smidgen_model_open(const char *path, const smidgen_model_options 
 bool model_is_complete(const smidgen_model *m, smidgen_error *error)
 {
     int64_t missing = cpu_weights_missing(&m->weights);
-    return missing == 0 ||
-           error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT, "%lld pieces of the weights have not arrived yet",
-                     (long long)missing);
+    return missing == 0 || error_set(error, SMIDGEN_ERROR_INVALID_ARGUMENT,
+                                     "%lld pieces of the weights have not arrived yet", (long long)missing);
 }
 
 void smidgen_model_close(smidgen_model *m)

@@ -1,5 +1,5 @@
-/* The tiny reference models of tests/data/models against what transformers computed with them, module by module, on every
- * instruction set of this machine. Weights are float32, so both precisions must be exact. */
+/* The tiny reference models of tests/data/models against what transformers computed with them, module by
+ * module, on every instruction set of this machine. Weights are float32, so both precisions must be exact. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 typedef struct comparison {
     const json_value *outputs; /* of the case in cases.json */
     const vectors *file;
-    const int32_t *mask;       /* [columns of the batch], or NULL */
+    const int32_t *mask; /* [columns of the batch], or NULL */
     int64_t batch_row, batch_columns;
-    int64_t first;             /* column of the first token that was run */
+    int64_t first; /* column of the first token that was run */
     int compared;
 } comparison;
 
@@ -31,7 +31,8 @@ static void look(void *context, const char *label, const float *value, int64_t r
         return;
     }
     double tolerance = tolerance_of(c, label), worst = 0;
-    const float *reference = (const float *)expected.data + (c->batch_row * c->batch_columns + c->first) * columns;
+    const float *reference =
+        (const float *)expected.data + (c->batch_row * c->batch_columns + c->first) * columns;
     for (int64_t i = 0; i < rows * columns; i++) {
         double difference = fabs((double)value[i] - (double)reference[i]);
         worst = difference > worst || isnan(difference) ? difference : worst;
@@ -52,9 +53,12 @@ enum { MAX_TOKENS = 64 };
 
 static bool run_open(run *r, smidgen_model *model)
 {
-    kv_shape shape = {.layers = model->config.layer_count, .heads_kv = model->config.head_count_kv,
-                      .head_size = model->config.head_size, .capacity_tokens = MAX_TOKENS,
-                      .key_type = SMIDGEN_KV_F32, .value_type = SMIDGEN_KV_F32};
+    kv_shape shape = {.layers = model->config.layer_count,
+                      .heads_kv = model->config.head_count_kv,
+                      .head_size = model->config.head_size,
+                      .capacity_tokens = MAX_TOKENS,
+                      .key_type = SMIDGEN_KV_F32,
+                      .value_type = SMIDGEN_KV_F32};
     cpu_model backend = model_backend(model, DECODER_LOGITS);
     *r = (run){.model = model};
     r->cache = kv_create(&shape, &memory_system, NULL);
@@ -78,8 +82,14 @@ static void run_tokens(run *r, const int32_t *ids, int32_t count, int32_t positi
         rows[i] = i;
         caches[i] = r->cache;
     }
-    cpu_step step = {.tokens = ids, .positions = positions, .caches = caches, .token_count = count,
-                     .output_rows = rows, .output_count = count, .look = c == NULL ? NULL : look, .look_context = c};
+    cpu_step step = {.tokens = ids,
+                     .positions = positions,
+                     .caches = caches,
+                     .token_count = count,
+                     .output_rows = rows,
+                     .output_count = count,
+                     .look = c == NULL ? NULL : look,
+                     .look_context = c};
     cpu_runner_run(r->runner, &step);
 }
 
@@ -99,7 +109,8 @@ static int64_t unpadded(const comparison *c, int64_t *first)
 
 static void check_greedy(run *r, const comparison *c, int64_t last, int64_t position)
 {
-    vector_tensor ids = vectors_get(c->file, "out.generated_ids"), logits = vectors_get(c->file, "out.step_logits");
+    vector_tensor ids = vectors_get(c->file, "out.generated_ids"),
+                  logits = vectors_get(c->file, "out.step_logits");
     int64_t steps = ids.shape[1], vocab = logits.shape[2];
     double tolerance = tolerance_of(c, "step_logits");
     const float *result = cpu_runner_result(r->runner, (int32_t)last);
@@ -125,8 +136,10 @@ static void check_case(smidgen_model *model, const char *folder, const json_valu
     REQUIRE(vectors_open(&file, path));
     vector_tensor ids = vectors_get(&file, "in.input_ids");
     bool is_greedy = json_is_string(json_get(row, "mode"), "greedy");
-    comparison c = {.outputs = json_get(row, "outputs"), .file = &file,
-                    .mask = vectors_get(&file, "in.attention_mask").data, .batch_columns = ids.shape[1]};
+    comparison c = {.outputs = json_get(row, "outputs"),
+                    .file = &file,
+                    .mask = vectors_get(&file, "in.attention_mask").data,
+                    .batch_columns = ids.shape[1]};
     for (; c.batch_row < ids.shape[0]; c.batch_row++) {
         run r;
         if (!run_open(&r, model)) {
@@ -153,8 +166,8 @@ static void check_folder(const char *folder, smidgen_precision precision)
     json_document *cases = vectors_json(path, &text);
     REQUIRE(cases != NULL);
     smidgen_error error = {0};
-    smidgen_model *model = smidgen_model_open(
-        folder, &(smidgen_model_options){.threads = 2, .precision = precision}, &error);
+    smidgen_model *model =
+        smidgen_model_open(folder, &(smidgen_model_options){.threads = 2, .precision = precision}, &error);
     if (model == NULL) {
         test_fail(__FILE__, __LINE__, "%s: %s", folder, error.message);
     } else {

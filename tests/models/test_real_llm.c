@@ -1,6 +1,7 @@
-/* Four real models against the reference outputs in tests/data/real_llm (made by llama.cpp from the same files turned into
- * F32, and checked there against transformers). The exact path must agree to rounding; the fast path's divergence from the
- * exact one must not be worse than llama.cpp's own with 8-bit activations, and no position may be broken. */
+/* Four real models against the reference outputs in tests/data/real_llm (made by llama.cpp from the same
+ * files turned into F32, and checked there against transformers). The exact path must agree to rounding; the
+ * fast path's divergence from the exact one must not be worse than llama.cpp's own with 8-bit activations,
+ * and no position may be broken. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -46,10 +47,10 @@ typedef struct logits_check {
     int32_t vocab;
     const float *lse, *top_logit; /* [n], [n, TOP] */
     const int32_t *top_id;
-    const float *last;            /* [vocab] or NULL */
+    const float *last; /* [vocab] or NULL */
     int32_t last_position;
     double worst_logit, worst_lse;
-    float *keep;                  /* [n, vocab] copy of the logits, or NULL */
+    float *keep; /* [n, vocab] copy of the logits, or NULL */
 } logits_check;
 
 static bool check_position(void *context, int32_t position, const float *logits)
@@ -80,7 +81,8 @@ static vector_tensor get(const vectors *v, const char *prompt_name, const char *
     return vectors_get(v, name);
 }
 
-/* Greedy continuation: ids must be the reference's up to the first step whose margin is below the tolerance. */
+/* Greedy continuation: ids must be the reference's up to the first step whose margin is below the tolerance.
+ */
 static void check_greedy(smidgen_session *s, const prompt *p, const vectors *v, double margin_tolerance)
 {
     const int32_t *expected = get(v, p->name, "greedy_id").data;
@@ -94,8 +96,8 @@ static void check_greedy(smidgen_session *s, const prompt *p, const vectors *v, 
             break; /* the model's end token, which the reference goes past */
         }
         if (produced != 1 || id != expected[step]) {
-            test_fail(__FILE__, __LINE__, "%s: step %d gives %d, expected %d (margin %g) %s", p->name, step, (int)id,
-                      (int)expected[step], margin[step], error.message);
+            test_fail(__FILE__, __LINE__, "%s: step %d gives %d, expected %d (margin %g) %s", p->name, step,
+                      (int)id, (int)expected[step], margin[step], error.message);
             break;
         }
     }
@@ -148,12 +150,15 @@ static smidgen_session *open_session(const char *path, smidgen_precision precisi
     return s;
 }
 
-static void check_prompt(smidgen_session *exact, smidgen_session *fast, const prompt *p, const vectors *v, int32_t vocab,
-                         divergence *d, logits_check *worst)
+static void check_prompt(smidgen_session *exact, smidgen_session *fast, const prompt *p, const vectors *v,
+                         int32_t vocab, divergence *d, logits_check *worst)
 {
     smidgen_error error = {0};
-    logits_check c = {.vocab = vocab, .lse = get(v, p->name, "lse").data, .top_id = get(v, p->name, "top_id").data,
-                      .top_logit = get(v, p->name, "top_logit").data, .last = get(v, p->name, "last").data,
+    logits_check c = {.vocab = vocab,
+                      .lse = get(v, p->name, "lse").data,
+                      .top_id = get(v, p->name, "top_id").data,
+                      .top_logit = get(v, p->name, "top_logit").data,
+                      .last = get(v, p->name, "last").data,
                       .last_position = p->count - 1};
     c.keep = malloc((size_t)p->count * (size_t)vocab * sizeof c.keep[0]);
     REQUIRE(c.keep != NULL && c.lse != NULL);
@@ -196,8 +201,9 @@ static void check_model(const char *name, limits allowed)
         free(p.ids);
     }
     double mean = d.sum / (double)d.count, top1 = (double)d.same_top / (double)d.count;
-    printf("%s: exact within %.2g (logits) %.2g (lse); fast KL mean %.5f max %.4f first %.4f, same top %.2f %%\n", name,
-           worst.worst_logit, worst.worst_lse, mean, d.worst, d.worst_first, 100 * top1);
+    printf("%s: exact within %.2g (logits) %.2g (lse); fast KL mean %.5f max %.4f first %.4f, same top %.2f "
+           "%%\n",
+           name, worst.worst_logit, worst.worst_lse, mean, d.worst, d.worst_first, 100 * top1);
     CHECK(mean <= allowed.kl_mean);
     CHECK(d.worst <= 2 * allowed.kl_max);
     CHECK(d.worst_first < 0.1);

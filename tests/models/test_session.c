@@ -1,4 +1,5 @@
-/* Sessions on a tiny model without a tokenizer: what a timeline promises does not depend on the size of the model. */
+/* Sessions on a tiny model without a tokenizer: what a timeline promises does not depend on the size of the
+ * model. */
 #include "test.h"
 
 #include <pthread.h>
@@ -149,8 +150,8 @@ TEST(a_full_context_stops_or_slides_as_chosen)
 {
     smidgen_model *m = open_model();
     smidgen_session *stops = open_session(m, &(smidgen_session_options){.context_tokens = 24});
-    smidgen_session *slides = open_session(
-        m, &(smidgen_session_options){.context_tokens = 24, .overflow = SMIDGEN_OVERFLOW_SLIDE});
+    smidgen_session *slides =
+        open_session(m, &(smidgen_session_options){.context_tokens = 24, .overflow = SMIDGEN_OVERFLOW_SLIDE});
     REQUIRE(stops != NULL && slides != NULL);
     int32_t prompt[PROMPT * 3], out[100];
     smidgen_error error = {0};
@@ -169,9 +170,10 @@ TEST(a_full_context_stops_or_slides_as_chosen)
     const int32_t *timeline;
     int32_t count = smidgen_session_tokens(slides, &timeline);
     CHECK(count <= 24);
-    CHECK(memcmp(timeline, prompt, 4 * sizeof prompt[0]) == 0);                          /* sinks stay */
+    CHECK(memcmp(timeline, prompt, 4 * sizeof prompt[0]) == 0); /* sinks stay */
     CHECK(memcmp(timeline + 4, out + 100 - (count - 4), (size_t)(count - 4) * sizeof out[0]) == 0);
-    CHECK(smidgen_session_set_prompt(slides, prompt, PROMPT * 3, &error) == 4);          /* a long prompt is shortened */
+    CHECK(smidgen_session_set_prompt(slides, prompt, PROMPT * 3, &error) ==
+          4); /* a long prompt is shortened */
     CHECK_EQUAL(smidgen_session_next(slides, out, 5, &error), 5);
     smidgen_session_close(stops);
     smidgen_session_close(slides);
@@ -206,8 +208,9 @@ TEST(every_failed_allocation_of_a_model_and_a_session_is_a_clean_error)
         failing_allocator f;
         failing_allocator_bind(&f, n);
         smidgen_error error = {0};
-        smidgen_model *m = smidgen_model_open(test_data("models/llama/tied"),
-                                              &(smidgen_model_options){.threads = 1, .allocator = &f.base}, &error);
+        smidgen_model *m =
+            smidgen_model_open(test_data("models/llama/tied"),
+                               &(smidgen_model_options){.threads = 1, .allocator = &f.base}, &error);
         smidgen_session *s = m == NULL ? NULL : smidgen_session_create(m, NULL, &error);
         bool went_well = s != NULL && smidgen_session_set_prompt(s, prompt, PROMPT, &error) == 0 &&
                          smidgen_session_next(s, out, 4, &error) == 4;
@@ -239,7 +242,8 @@ static void *use_model(void *context)
     int32_t prompt[PROMPT], out[REPLY];
     fill_prompt(prompt, PROMPT, u->seed);
     u->agrees = s != NULL && smidgen_session_set_prompt(s, prompt, PROMPT, NULL) == 0 &&
-                smidgen_session_next(s, out, REPLY, NULL) == REPLY && memcmp(out, u->expected, sizeof out) == 0;
+                smidgen_session_next(s, out, REPLY, NULL) == REPLY &&
+                memcmp(out, u->expected, sizeof out) == 0;
     smidgen_session_close(s);
     return NULL;
 }
