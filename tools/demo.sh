@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make demo` runs after the build: fetches a small real model (98 MB, Apache-2.0; once) and asks it something.
+# What `make demo` runs after the build: fetches a small real model (98 MB, Apache-2.0; once) and asks it
+# something.
 set -eu
 cd "$(dirname "$0")/.."
 model=smollm2-135m

@@ -10,7 +10,8 @@ run_snippets = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(run_snippets)
 
 GOOD = {
-    "a file that compiles": "```c\n#include <smidgen.h>\nint f(void);\nint f(void) { return SMIDGEN_PENDING; }\n```",
+    "a file that compiles":
+        "```c\n#include <smidgen.h>\nint f(void);\nint f(void) { return SMIDGEN_PENDING; }\n```",
     "a program that runs": "```c run\nint main(void) { return 0; }\n```",
     "an excerpt": "```c excerpt=include/smidgen.h\nSMIDGEN_API   const char *smidgen_version(void);\n```",
     "a target": "```sh\nmake test # and make nothing\n```",
