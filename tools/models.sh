@@ -1,17 +1,17 @@
 #!/bin/sh
-# Prints a folder that holds NAME.gguf for each model that is named: tools/models.sh NAME...
-# $SMIDGEN_MODELS wins where it is set; otherwise `smidgen fetch` brings the models into its cache (and leaves
-# those alone that are there), and build/models gets a link to each.
+# Prints a folder that holds NAME.gguf for each model that is named, and no other: tools/models.sh NAME...
+# A model is taken from $SMIDGEN_MODELS where that is set and has it; otherwise `smidgen fetch` brings it into its
+# cache, and leaves it alone when it is there.
 set -eu
 cd "$(dirname "$0")/.."
-if [ -n "${SMIDGEN_MODELS:-}" ]; then
-    echo "$SMIDGEN_MODELS"
-    exit 0
-fi
+rm -rf build/models
 mkdir -p build/models
 for name in "$@"; do
-    path=$(build/release/smidgen fetch "$name")
+    path=${SMIDGEN_MODELS:-}/$name.gguf
+    if [ -z "${SMIDGEN_MODELS:-}" ] || [ ! -f "$path" ]; then
+        path=$(build/release/smidgen fetch "$name")
+    fi
     [ -f "$path" ] || { echo "models: fetch of $name gave no file: $path" >&2; exit 1; }
-    ln -sf "$path" "build/models/$name.gguf"
+    ln -s "$path" "build/models/$name.gguf"
 done
 echo "$PWD/build/models"
