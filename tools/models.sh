@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints a folder that holds NAME.gguf for each model that is named, and no other: tools/models.sh NAME...
-# A model is taken from $SMIDGEN_MODELS where that is set and has it; otherwise `smidgen fetch` brings it into its
-# cache, and leaves it alone when it is there.
+# A model is taken from $SMIDGEN_MODELS where that is set and has it; otherwise `smidgen fetch` brings it into
+# its cache, and leaves it alone when it is there.
 set -eu
 cd "$(dirname "$0")/.."
 rm -rf build/models
