@@ -59,7 +59,8 @@ static bool visit_all(smidgen_session *s, int32_t first_position,
                          "position %d is outside the %d tokens of the session", (int)first_position,
                          (int)s->token_count);
     }
-    cpu_runner *runner = model_is_complete(s->model, error) ? session_wide_runner(s, LOGITS_CHUNK, error) : NULL;
+    cpu_runner *runner =
+        model_is_complete(s->model, error) ? session_wide_runner(s, LOGITS_CHUNK, error) : NULL;
     if (runner == NULL) {
         return false;
     }

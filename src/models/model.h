@@ -24,9 +24,10 @@ struct smidgen_model {
     const char *name;
 };
 
-/* A GGUF file whose weights arrive later, by cpu_weights_pack. s (closed with the model, also on failure) and owner are
- * as for checkpoint_open_source; options are not NULL. */
-smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_options *options, smidgen_error *error);
+/* A GGUF file whose weights arrive later, by cpu_weights_pack. s (closed with the model, also on failure) and
+ * owner are as for checkpoint_open_source; options are not NULL. */
+smidgen_model *model_open_source(source *s, arena *owner, const smidgen_model_options *options,
+                                 smidgen_error *error);
 /* Whether every weight is there; INVALID_ARGUMENT otherwise. */
 bool model_is_complete(const smidgen_model *model, smidgen_error *error);
 
