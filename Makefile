@@ -1,6 +1,6 @@
 # The front door. `make` alone lists what there is; CMakePresets.json and tools/ do the work.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-long style sanitize fuzz bench bench-peers coverage install clean
+.PHONY: help setup build wasm demo test test-long style sanitize fuzz bench bench-peers coverage install clean
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
@@ -15,6 +15,11 @@ setup: ## Install what building and testing need (Debian, Ubuntu; root or sudo)
 build: ## The optimised library and command line tool in build/release
 	@tools/setup.sh demo
 	@$(call preset,release)
+
+wasm: ## The engine in WebAssembly in build/wasm and the npm package in web/dist
+	@tools/setup.sh wasm
+	@cmake -S web/engine -B build/wasm -G Ninja >/dev/null && cmake --build build/wasm
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
 
 demo: build ## Build, fetch a small real model, answer a prompt
 	@tools/demo.sh

@@ -1,5 +1,4 @@
-# Cross build for WebAssembly: clang, wasm-ld and wasi-libc, no Emscripten. Used by
-# web/engine/CMakeLists.txt alone.
+# Cross build for WebAssembly: clang, wasm-ld and wasi-libc, no Emscripten. Used by web/engine alone.
 # The versions are looked for from the newest down; relaxed SIMD needs clang 16 or later.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR wasm32)

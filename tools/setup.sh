@@ -1,16 +1,17 @@
 #!/bin/sh
-# Installs what Smidgen's build needs on Debian or Ubuntu: tools/setup.sh [demo|test|dev]
+# Installs what Smidgen's build needs on Debian or Ubuntu: tools/setup.sh [demo|test|dev|wasm]
 #   demo   compiler, CMake, libcurl, PCRE2, and the pinned third-party sources in .deps/
 #   test   demo, and a cross compiler with qemu for the ARM tests, Node.js with the packages of
 #          tests/package.json
+#   wasm   demo, and clang, lld and wasi-libc for the browser build, Node.js
 #   dev    test, and clang for the fuzzers and ThreadSanitizer, gcovr for coverage
 # Safe to run again: it asks for nothing that is there and says what it does. Packages are installed as root
 # or by sudo.
 set -eu
 cd "$(dirname "$0")/.."
 group=${1:-demo}
-case $group in demo | test | dev) ;; *)
-    echo "usage: tools/setup.sh [demo|test|dev]" >&2
+case $group in demo | test | dev | wasm) ;; *)
+    echo "usage: tools/setup.sh [demo|test|dev|wasm]" >&2
     exit 2
     ;;
 esac
@@ -65,7 +66,16 @@ need python3-pip python3 -m pip --version
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need libcurl4-openssl-dev pkg-config --exists libcurl
 need libpcre2-dev pkg-config --exists libpcre2-8
-if [ "$group" != demo ]; then
+if [ "$group" = wasm ]; then
+    need clang-22 command -v clang-22
+    need lld-22 command -v wasm-ld-22
+    need wasi-libc test -e /usr/lib/wasm32-wasi/crt1-reactor.o
+    need libclang-rt-22-dev-wasm32 \
+        test -e /usr/lib/llvm-22/lib/clang/22/lib/wasi/libclang_rt.builtins-wasm32.a
+    need nodejs command -v node
+    need npm command -v npm
+fi
+if [ "$group" = test ] || [ "$group" = dev ]; then
     need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
     need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
     need qemu-user sh -c 'command -v qemu-aarch64 || command -v qemu-aarch64-static'
@@ -126,7 +136,7 @@ pypi_source() {
 pypi_source yyjson 4.0.6 fcd4dc15c1e39a30bf9fa85d56903029111506860fc3080ab0d81c6c6dacaa8c
 
 # ---------------------------------------------------------------------------------------------- node packages
-if [ "$group" != demo ] && [ -e tests/package-lock.json ]; then
+if { [ "$group" = test ] || [ "$group" = dev ]; } && [ -e tests/package-lock.json ]; then
     if [ tests/node_modules/.complete -nt tests/package-lock.json ]; then
         say "packages of tests/package.json: there"
     else

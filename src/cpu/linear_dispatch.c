@@ -21,6 +21,26 @@ const linear_kernels *linear_kernels_for(cpu_isa isa)
     return isa == CPU_ISA_NEON ? &linear_kernels_neon : &linear_kernels_scalar;
 }
 
+#elif defined(__wasm_relaxed_simd__)
+
+extern const linear_kernels linear_kernels_wasm128, linear_kernels_relaxed;
+
+const linear_kernels *linear_kernels_for(cpu_isa isa)
+{
+    return isa == CPU_ISA_RELAXED   ? &linear_kernels_relaxed
+           : isa == CPU_ISA_WASM128 ? &linear_kernels_wasm128
+                                    : &linear_kernels_scalar;
+}
+
+#elif defined(__wasm_simd128__)
+
+extern const linear_kernels linear_kernels_wasm128;
+
+const linear_kernels *linear_kernels_for(cpu_isa isa)
+{
+    return isa == CPU_ISA_WASM128 ? &linear_kernels_wasm128 : &linear_kernels_scalar;
+}
+
 #else
 
 const linear_kernels *linear_kernels_for(cpu_isa isa)

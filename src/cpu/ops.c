@@ -2,14 +2,18 @@
  * answers. */
 #include "cpu/ops_internal.h"
 
-extern const cpu_ops cpu_ops_scalar, cpu_ops_avx2, cpu_ops_avx512, cpu_ops_neon;
+extern const cpu_ops cpu_ops_scalar, cpu_ops_avx2, cpu_ops_avx512, cpu_ops_neon, cpu_ops_wasm128, cpu_ops_relaxed;
 extern const attention_kernels attention_kernels_scalar, attention_kernels_avx2, attention_kernels_avx512,
-    attention_kernels_neon;
+    attention_kernels_neon, attention_kernels_wasm128, attention_kernels_relaxed;
 
 #if defined(__x86_64__)
 #define OPS_ISA_TABLE(name) [CPU_ISA_AVX2] = &name##_avx2, [CPU_ISA_AVX512] = &name##_avx512
 #elif defined(__aarch64__)
 #define OPS_ISA_TABLE(name) [CPU_ISA_NEON] = &name##_neon
+#elif defined(__wasm_relaxed_simd__)
+#define OPS_ISA_TABLE(name) [CPU_ISA_WASM128] = &name##_wasm128, [CPU_ISA_RELAXED] = &name##_relaxed
+#elif defined(__wasm_simd128__)
+#define OPS_ISA_TABLE(name) [CPU_ISA_WASM128] = &name##_wasm128
 #else
 #define OPS_ISA_TABLE(name) [CPU_ISA_SCALAR] = &name##_scalar
 #endif
