@@ -2,7 +2,7 @@
  */
 #include "cpu/linear_avx2.h"
 
-enum { SIDE = LINEAR_PANEL_ROWS / 2, PREFETCH_BYTES = 1536 };
+enum { SIDE = LINEAR_PANEL_ROWS / 2, PREFETCH_BYTES = 4096 };
 
 /* Integer sums of one block for the panel rows of sides [from, to): sum[row][side], 32 bits. Subscales are
  * applied. */
@@ -96,7 +96,7 @@ LINEAR_INLINE void store(int count, __m256 total[][2], float *acc)
 LINEAR_INLINE void prefetch(const uint8_t *at, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 64) {
-        _mm_prefetch((const char *)at + PREFETCH_BYTES + i, _MM_HINT_T0);
+        _mm_prefetch((const char *)at + PREFETCH_BYTES + i, _MM_HINT_T1);
     }
 }
 
