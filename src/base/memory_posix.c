@@ -1,5 +1,5 @@
-/* Owns the default allocator on systems with virtual memory. Large blocks ask for huge pages: weights are read end to
- * end once a token, and with pages of 4 KiB address translation costs a third of the time (docs/decisions). */
+/* Owns the default allocator on systems with virtual memory. Large blocks ask for huge pages: weights are
+ * read end to end once a token, and small pages make address translation a part of that cost. */
 #include <stdlib.h>
 #include <sys/mman.h>
 

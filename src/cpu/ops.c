@@ -2,7 +2,8 @@
  * answers. */
 #include "cpu/ops_internal.h"
 
-extern const cpu_ops cpu_ops_scalar, cpu_ops_avx2, cpu_ops_avx512, cpu_ops_neon, cpu_ops_wasm128, cpu_ops_relaxed;
+extern const cpu_ops cpu_ops_scalar, cpu_ops_avx2, cpu_ops_avx512, cpu_ops_neon, cpu_ops_wasm128,
+    cpu_ops_relaxed;
 extern const attention_kernels attention_kernels_scalar, attention_kernels_avx2, attention_kernels_avx512,
     attention_kernels_neon, attention_kernels_wasm128, attention_kernels_relaxed;
 
