@@ -16,7 +16,7 @@ build: ## The optimised library and command line tool in build/release
 	@tools/setup.sh demo
 	@$(call preset,release)
 
-wasm: ## The engine in WebAssembly in build/wasm and the npm package in web/dist
+wasm: ## The engine in WebAssembly in build/wasm and the npm package in web/build
 	@tools/setup.sh wasm
 	@cmake -S web/engine -B build/wasm -G Ninja >/dev/null && cmake --build build/wasm
 	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
