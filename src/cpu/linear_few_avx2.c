@@ -100,9 +100,9 @@ LINEAR_INLINE void prefetch(const uint8_t *at, size_t bytes)
     }
 }
 
-LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_t code_bytes,
-                              size_t meta_bytes, int count, const linear_panel *panel,
-                              const linear_block *const *rows, float *acc)
+LINEAR_INLINE void few_blocks(int code, int zero, int minimum, size_t code_bytes, size_t meta_bytes,
+                              int count, const linear_panel *panel, const linear_block *const *rows,
+                              float *acc)
 {
     const __m256i table =
         _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)panel->values));
@@ -115,7 +115,7 @@ LINEAR_INLINE void few_blocks(int code, int halves, int zero, int minimum, size_
         const uint16_t *scale = (const uint16_t *)(const void *)(panel->meta + (size_t)b * meta_bytes);
         __m256i sum[LINEAR_FEW][2];
         prefetch(block, code_bytes);
-        whole_block(code, halves, zero, minimum, 0, count, block, NULL, table, rows, b, sum);
+        whole_block(code, 1, zero, minimum, 0, count, block, NULL, table, rows, b, sum);
         for (int side = 0; side < 2; side++) {
             __m256 d =
                 code == LINEAR_CODE_TABLE ? linear_scales(panel, scale, side) : linear_halves(scale, side);
@@ -204,33 +204,5 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
     store(count, total, acc);
 }
 
-typedef void few_function(const linear_panel *panel, const linear_block *const *rows, float *acc);
-
-#define FEW_ONE(name, code, superblock, halves, zero, minimum, count)                                        \
-    static void few_##name##_##count(const linear_panel *panel, const linear_block *const *rows, float *acc) \
-    {                                                                                                        \
-        if (superblock) {                                                                                    \
-            few_superblocks(code, halves, zero, minimum, LINEAR_CODE_BYTES(code),                            \
-                            LINEAR_META_BYTES(superblock, halves, minimum), count, panel, rows, acc);        \
-        } else {                                                                                             \
-            few_blocks(code, halves, zero, minimum, LINEAR_CODE_BYTES(code),                                 \
-                       LINEAR_META_BYTES(superblock, halves, minimum), count, panel, rows, acc);             \
-        }                                                                                                    \
-    }
-#define FEW_ALL(name, code, superblock, halves, zero, minimum)                                               \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 1)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 2)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 3)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 4)
-LINEAR_LAYOUT_TABLE(FEW_ALL)
-
-void linear_few_avx2(const linear_panel *panel, const linear_block *const *rows, int count, float *acc)
-{
-    static few_function *const functions[LINEAR_LAYOUT_COUNT][LINEAR_FEW] = {
-#define FEW_ROW(name, code, superblock, halves, zero, minimum)                                               \
-    {few_##name##_1, few_##name##_2, few_##name##_3, few_##name##_4},
-        LINEAR_LAYOUT_TABLE(FEW_ROW)
-#undef FEW_ROW
-    };
-    functions[panel->layout->id][count - 1](panel, rows, acc);
-}
+#define LINEAR_FEW_NAME linear_few_avx2
+#include "cpu/linear_few_table.inc"

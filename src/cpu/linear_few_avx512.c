@@ -117,33 +117,5 @@ LINEAR_INLINE void few_superblocks(int code, int halves, int zero, int minimum, 
     }
 }
 
-typedef void few_function(const linear_panel *panel, const linear_block *const *rows, float *acc);
-
-#define FEW_ONE(name, code, superblock, halves, zero, minimum, count)                                        \
-    static void few_##name##_##count(const linear_panel *panel, const linear_block *const *rows, float *acc) \
-    {                                                                                                        \
-        if (superblock) {                                                                                    \
-            few_superblocks(code, halves, zero, minimum, LINEAR_CODE_BYTES(code),                            \
-                            LINEAR_META_BYTES(superblock, halves, minimum), count, panel, rows, acc);        \
-        } else {                                                                                             \
-            few_blocks(code, zero, minimum, LINEAR_CODE_BYTES(code),                                         \
-                       LINEAR_META_BYTES(superblock, halves, minimum), count, panel, rows, acc);             \
-        }                                                                                                    \
-    }
-#define FEW_ALL(name, code, superblock, halves, zero, minimum)                                               \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 1)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 2)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 3)                                                \
-    FEW_ONE(name, code, superblock, halves, zero, minimum, 4)
-LINEAR_LAYOUT_TABLE(FEW_ALL)
-
-void linear_few_avx512(const linear_panel *panel, const linear_block *const *rows, int count, float *acc)
-{
-    static few_function *const functions[LINEAR_LAYOUT_COUNT][LINEAR_FEW] = {
-#define FEW_ROW(name, code, superblock, halves, zero, minimum)                                               \
-    {few_##name##_1, few_##name##_2, few_##name##_3, few_##name##_4},
-        LINEAR_LAYOUT_TABLE(FEW_ROW)
-#undef FEW_ROW
-    };
-    functions[panel->layout->id][count - 1](panel, rows, acc);
-}
+#define LINEAR_FEW_NAME linear_few_avx512
+#include "cpu/linear_few_table.inc"

@@ -20,7 +20,7 @@ struct cpu_runner {
     int32_t next_phase;
 };
 
-static bool attention_sizes(const plan *p, int32_t max_tokens, int threads, size_t *partials, size_t *scratch)
+static void attention_sizes(const plan *p, int32_t max_tokens, int threads, size_t *partials, size_t *scratch)
 {
     for (int32_t i = 0; i < p->graph->node_count; i++) {
         const graph_node *n = &p->graph->nodes[i];
@@ -31,7 +31,6 @@ static bool attention_sizes(const plan *p, int32_t max_tokens, int threads, size
             *scratch = own > *scratch ? own : *scratch;
         }
     }
-    return true;
 }
 
 cpu_runner *cpu_runner_create(const cpu_model *model, int32_t max_tokens, int32_t max_outputs,
